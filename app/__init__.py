@@ -1,0 +1,1 @@
+"""bingli: quality control and cited drafting for inpatient medical records."""

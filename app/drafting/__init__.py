@@ -1,0 +1,1 @@
+"""Drafting: sources, plan, writing, verification, assembly."""

@@ -1,0 +1,1 @@
+"""Export of a draft to document formats."""

@@ -1,0 +1,1 @@
+"""Labels of generated content after GB 45438-2025."""

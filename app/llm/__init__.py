@@ -1,0 +1,1 @@
+"""Language models: catalogue, engines and the one client."""

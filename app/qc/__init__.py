@@ -1,0 +1,1 @@
+"""Quality control: rules, facts, logic, scores."""

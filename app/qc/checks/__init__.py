@@ -1,0 +1,1 @@
+"""Named deterministic checks; rules choose one and give its parameters."""

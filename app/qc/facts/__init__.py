@@ -1,0 +1,1 @@
+"""Facts: what a record says, with the sentences that show it."""

@@ -1,0 +1,1 @@
+"""Readers: every source format becomes a MedicalRecord."""

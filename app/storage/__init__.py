@@ -1,0 +1,1 @@
+"""What bingli keeps on disk."""

@@ -1,0 +1,1 @@
+"""Reading Chinese clinical text; everything returns spans into the text as written."""

@@ -1,0 +1,1 @@
+"""The knowledge base: corpus, embedding, index and search."""
