@@ -1,1 +1,10 @@
-"""Named deterministic checks; rules choose one and give its parameters."""
+"""Named deterministic checks; a rule chooses one and gives its parameters."""
+
+from importlib import import_module
+
+from app.qc.checks.base import CHECKS, Check
+
+for _module in ("presence", "deadline", "frequency", "signature", "order_of_events", "agreement", "similarity"):
+    import_module(f"app.qc.checks.{_module}")
+
+__all__ = ["CHECKS", "Check"]

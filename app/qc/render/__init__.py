@@ -1,1 +1,1 @@
-"""One result, several renderings."""
+"""One result, several renderings; a finding knows no format."""

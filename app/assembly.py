@@ -1,0 +1,57 @@
+"""Putting the parts together from the settings: the one place where folders, model and rules meet."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+
+from app.labelling.label import label_key, new_label
+from app.llm.prompts import load_prompt
+from app.qc.catalogue import load_catalogue
+from app.qc.engine import Checker, Labeller
+from app.qc.facts.answering import FactAnswerer
+from app.qc.rule import Rule
+from app.qc.scoring import load_profile
+from app.resources import RULES
+from app.settings import Settings
+from app.storage.cache import ContentCache
+
+ANSWER_CACHE = "answers.sqlite"
+
+
+def open_rules(settings: Settings) -> Mapping[str, Rule]:
+    """The rules of the chosen profile, by code."""
+    return load_profile(RULES / "profiles", settings.profile).applied_to(load_catalogue(RULES).rules)
+
+
+def labeller(settings: Settings) -> Labeller:
+    """What labels generated text for these settings."""
+    key = label_key(settings)
+    return lambda content: new_label(settings.label_producer, key, content).model_dump(by_alias=True)
+
+
+@contextmanager
+def open_checker(settings: Settings, *, use_model: bool) -> Iterator[Checker]:
+    """A checker; with ``use_model``, its model is started on entry and stopped on exit.
+
+    Raises:
+        ModelUnavailable: the model is not there, or cannot be started.
+    """
+    catalogue = load_catalogue(RULES)
+    profile = load_profile(RULES / "profiles", settings.profile)
+    with ExitStack() as stack:
+        model = None
+        if use_model:
+            from app.llm.engines import open_model
+
+            model = stack.enter_context(open_model(settings))
+        cache = ContentCache(settings.data_dir / ANSWER_CACHE) if model else None
+        answerer = FactAnswerer(catalogue.facts, model, load_prompt("facts"), cache)
+        yield Checker(catalogue, profile, answerer, labeller(settings))
+
+
+def run_rule_examples(settings: Settings) -> tuple[list[str], int]:
+    """Run every rule's examples without a model; give the failures in words, and how many were run."""
+    from app.qc.examples import run_examples
+
+    with open_checker(settings, use_model=False) as checker:
+        runs = [run for rule in checker.rules.values() for run in run_examples(rule, checker)]
+    return [str(run) for run in runs if not run.is_right], len(runs)

@@ -1,0 +1,281 @@
+"""Code checks of a claim against its sources: what can be compared without a model.
+
+Each check answers one of four outcomes. ``contradicts`` means that the sources say something else about the same
+thing, ``absent`` that they do not speak of it, ``not_applicable`` that the claim has nothing to check.
+"""
+
+import re
+from collections.abc import Callable, Iterable
+from typing import Literal, NamedTuple
+
+from app.drafting.normal import NormalText, Quantity, lexicon
+
+CheckName = Literal[
+    "numbers", "dates", "drugs", "doses", "laterality", "negation", "opposites", "diagnoses", "operations", "plan"
+]  # fmt: skip
+Outcome = Literal["agrees", "contradicts", "absent", "not_applicable"]
+
+SAME_AMOUNT = 0.02
+"""Relative difference within which two amounts are one: conversions such as kPa to mmHg are rounded."""
+SAME_CONTENT = 0.6
+"""Share of character pairs from which two short phrases speak of the same thing."""
+
+_SIDES = ("左", "右")
+_BOTH_SIDES = ("双侧", "两侧", "双")
+
+
+class CheckResult(NamedTuple):
+    """What one check found; ``about`` is the part of the claim it stumbled over, in comparable form."""
+
+    name: CheckName
+    outcome: Outcome
+    about: str = ""
+
+
+def run_checks(claim: NormalText, source: NormalText) -> tuple[CheckResult, ...]:
+    """All checks, in a fixed order."""
+    return tuple(check(claim, source) for check in CHECKS)
+
+
+def _worst(name: CheckName, found: Iterable[CheckResult]) -> CheckResult:
+    order: tuple[Outcome, ...] = ("contradicts", "absent", "agrees")
+    results = {result.outcome: result for result in reversed(list(found))}
+    return next((results[outcome] for outcome in order if outcome in results), CheckResult(name, "not_applicable"))
+
+
+def check_numbers(claim: NormalText, source: NormalText) -> CheckResult:
+    """Every number of the claim, with its unit and what it measures."""
+    return _worst("numbers", (_check_quantity(quantity, source) for quantity in claim.quantities))
+
+
+def _check_quantity(wanted: Quantity, source: NormalText) -> CheckResult:
+    about = f"{wanted.label}{wanted.value:g}{wanted.dimension}"
+    same = [q for q in source.quantities if _is_same_amount(wanted, q)]
+    if same:
+        swapped = wanted.label and all(_belongs_elsewhere(wanted, q, source) for q in same)
+        return CheckResult("numbers", "contradicts" if swapped else "agrees", about)
+    rivals = [
+        q for q in source.quantities if (wanted.dimension and q.dimension == wanted.dimension) or q.value == wanted.value
+    ]
+    named = [q for q in source.quantities if _share_a_pair(q.label, wanted.label)]
+    return CheckResult("numbers", "contradicts" if rivals or named else "absent", about)
+
+
+def _is_same_amount(one: Quantity, other: Quantity) -> bool:
+    if not one.dimension or not other.dimension:
+        return one.value == other.value
+    if one.dimension != other.dimension:
+        return False
+    if one.value == other.value:
+        return one.amount == other.amount
+    was_converted = one.amount * other.value != other.amount * one.value
+    return was_converted and abs(one.amount - other.amount) <= SAME_AMOUNT * max(one.amount, other.amount)
+
+
+def _belongs_elsewhere(wanted: Quantity, found: Quantity, source: NormalText) -> bool:
+    """Whether the source gives this number to another thing and another number to this thing."""
+    if not found.label or _share_a_pair(wanted.label, found.label):
+        return False
+    return any(_share_a_pair(q.label, wanted.label) and q.dimension == found.dimension for q in source.quantities)
+
+
+def _share_a_pair(one: str, other: str) -> bool:
+    pairs = {one[at : at + 2] for at in range(len(one) - 1)}
+    return any(other[at : at + 2] in pairs for at in range(len(other) - 1))
+
+
+def check_dates(claim: NormalText, source: NormalText) -> CheckResult:
+    """Calendar dates and times of day."""
+    results = [
+        CheckResult("dates", _present(any(d.agrees_with(s) for s in source.dates), source.dates), f"{d.month}月{d.day}日")
+        for d in claim.dates
+    ]
+    results += [
+        CheckResult("dates", _present(time in source.clock_times, source.clock_times), time)
+        for time in sorted(claim.clock_times)
+    ]
+    return _worst("dates", results)
+
+
+def _present(is_there: bool, rivals: Iterable[object]) -> Outcome:
+    if is_there:
+        return "agrees"
+    return "contradicts" if any(True for _ in rivals) else "absent"
+
+
+def _drug_roots(text: str) -> list[tuple[int, str]]:
+    """Drug names by their telling last four characters, dosage form left out, with their place."""
+    return [(m.end(), m[0][-4:]) for m in lexicon().drug.finditer(text)]
+
+
+def check_drugs(claim: NormalText, source: NormalText) -> CheckResult:
+    """Names of drugs."""
+    rivals = _drug_roots(source.text)
+    return _worst(
+        "drugs",
+        (CheckResult("drugs", _present(_names_drug(source.text, root), rivals), root) for _, root in _drug_roots(claim.text)),
+    )
+
+
+def _names_drug(text: str, root: str) -> bool:
+    return root in text or any(ending in text for ending in (root[-3:],) if not _is_bare_ending(ending))
+
+
+def _is_bare_ending(ending: str) -> bool:
+    match = lexicon().drug.fullmatch(ending)
+    return match is not None and len(ending) <= 3
+
+
+def check_doses(claim: NormalText, source: NormalText) -> CheckResult:
+    """Dose, route and frequency, drug by drug where both texts name the drug."""
+    return _worst("doses", _dose_results(claim, source))
+
+
+def _dose_results(claim: NormalText, source: NormalText) -> list[CheckResult]:
+    offered = _by_drug(source.text)
+    results = []
+    for root, wanted in _by_drug(claim.text):
+        given = NormalText("\n".join(text for name, text in offered if name == root) or source.text)
+        ways = NormalText(wanted)
+        results += [
+            CheckResult("doses", _present(times in given.frequencies, given.frequencies), f"{root}每日{times}次")
+            for times in sorted(ways.frequencies)
+        ]
+        results += [
+            CheckResult("doses", _present(route in given.routes, given.routes), f"{root}{route}")
+            for route in sorted(ways.routes)
+        ]
+        if any(name == root for name, _ in offered):
+            results += _amount_results(root, ways, given)
+    return results
+
+
+def _amount_results(root: str, wanted: NormalText, given: NormalText) -> list[CheckResult]:
+    doses = [q for q in given.quantities if q.dimension in ("mass", "volume", "units", "tablets", "ampoules")]
+    return [
+        CheckResult("doses", _present(any(_is_same_amount(q, dose) for dose in doses), doses), f"{root}{q.value:g}")
+        for q in wanted.quantities
+        if q.dimension in ("mass", "volume", "units", "tablets", "ampoules")
+    ]
+
+
+def _by_drug(text: str) -> list[tuple[str, str]]:
+    """The text after each drug name, up to the next one; without a name the whole text under ``""``."""
+    found = _drug_roots(text)
+    if not found:
+        return [("", text)]
+    ends = [end for end, _ in found][1:] + [len(text)]
+    return [(root, text[start:end]) for (start, root), end in zip(found, ends, strict=True)]
+
+
+def check_laterality(claim: NormalText, source: NormalText) -> CheckResult:
+    """Left, right, both sides, by the part of the body they stand with."""
+    return _worst(
+        "laterality",
+        (_check_side(m[0], _after(claim.text, m.end()), source) for m in re.finditer("左|右|双侧|两侧|双(?=[下上肺肾眼耳膝手足肢])", claim.text)),
+    )
+
+
+def _after(text: str, at: int) -> str:
+    found = re.match(r"侧?([\u4e00-\u9fa5]{1,3})", text[at:])
+    return found[1] if found else ""
+
+
+def _check_side(side: str, part: str, source: NormalText) -> CheckResult:
+    about = side + part
+    wanted = "双" if side in _BOTH_SIDES else side
+    said = [
+        "双" if m[0] in _BOTH_SIDES else m[0]
+        for m in re.finditer("左|右|双侧|两侧|双", source.text)
+        if _is_same_part(part, _after(source.text, m.end()))
+    ]
+    if not said:
+        said = ["双" if m[0] in _BOTH_SIDES else m[0] for m in re.finditer("左|右|双侧|两侧|双", source.text)]
+    covered = wanted in said or (wanted in _SIDES and "双" in said) or (wanted == "双" and {"左", "右"} <= set(said))
+    return CheckResult("laterality", _present(covered, said), about)
+
+
+def _is_same_part(one: str, other: str) -> bool:
+    return bool(one and other) and (one[:2] in other or other[:2] in one or one[:1] == other[:1])
+
+
+def check_negation(claim: NormalText, source: NormalText) -> CheckResult:
+    """What the claim says is there and the sources say is not, and the reverse."""
+    results = []
+    for wanted in claim.assertions:
+        same = max((_likeness(wanted.content, a.content) for a in source.assertions if a.is_negated == wanted.is_negated), default=0)
+        other = max((_likeness(wanted.content, a.content) for a in source.assertions if a.is_negated != wanted.is_negated), default=0)
+        if other >= SAME_CONTENT and other > same:
+            results.append(CheckResult("negation", "contradicts", wanted.content))
+        elif wanted.is_negated:
+            results.append(CheckResult("negation", "agrees" if same >= SAME_CONTENT else "absent", wanted.content))
+    return _worst("negation", results)
+
+
+def _likeness(wanted: str, offered: str) -> float:
+    """Containment of the shorter phrase in the longer one, by character pairs; full containment of both ranks first."""
+    one = {wanted[at : at + 2] for at in range(len(wanted) - 1)}
+    other = {offered[at : at + 2] for at in range(len(offered) - 1)}
+    shared = len(one & other)
+    contained = shared / min(len(one), len(other))
+    return contained - 0.2 * (1 - shared / max(len(one), len(other)))
+
+
+def check_opposites(claim: NormalText, source: NormalText) -> CheckResult:
+    """Words of the claim whose opposite the sources use of the same thing."""
+    results = []
+    for group in lexicon().opposites:
+        pattern = re.compile("|".join(sorted(map(re.escape, group), key=len, reverse=True)))
+        for clause in claim.clauses:
+            results += [_check_opposite(m[0], clause[max(0, m.start() - 4) : m.start()] + clause[m.end() : m.end() + 2], pattern, source) for m in pattern.finditer(clause)]
+    return _worst("opposites", results)
+
+
+def _check_opposite(word: str, context: str, group: re.Pattern[str], source: NormalText) -> CheckResult:
+    near = [clause for clause in source.clauses if _share_a_pair(context, clause)] or list(source.clauses)
+    said = {m[0] for clause in near for m in group.finditer(clause)}
+    outcome: Outcome = "agrees" if word in said or not said else "contradicts"
+    return CheckResult("opposites", outcome, word)
+
+
+def check_diagnoses(claim: NormalText, source: NormalText) -> CheckResult:
+    """Names of diseases, and any name after 诊断."""
+    words = lexicon()
+    return _check_terms("diagnoses", _terms(claim.text, words.disease, words.not_diseases), _terms(source.text, words.disease, words.not_diseases), source)
+
+
+def check_operations(claim: NormalText, source: NormalText) -> CheckResult:
+    """Names of operations and procedures."""
+    words = lexicon()
+    return _check_terms("operations", _terms(claim.text, words.operation, words.not_operations), _terms(source.text, words.operation, words.not_operations), source)
+
+
+def _terms(text: str, pattern: re.Pattern[str], excluded: tuple[str, ...]) -> list[str]:
+    """Terms by their telling last four characters."""
+    return [m[0][-4:] for m in pattern.finditer(text) if not m[0].endswith(excluded)]
+
+
+def _check_terms(name: CheckName, wanted: list[str], offered: list[str], source: NormalText) -> CheckResult:
+    return _worst(name, (CheckResult(name, _present(term[-3:] in source.text or term in source.text, offered), term) for term in wanted))
+
+
+def check_plan(claim: NormalText, source: NormalText) -> CheckResult:
+    """A thing only planned, advised or awaited in the sources must not be told as done."""
+    pattern = lexicon().not_yet
+    for clause in claim.clauses:
+        if pattern.search(clause):
+            continue
+        near = [other for other in source.clauses if _likeness_of_clauses(clause, other) >= SAME_CONTENT]
+        if near and all(pattern.search(other) for other in near):
+            return CheckResult("plan", "contradicts", clause)
+    return CheckResult("plan", "agrees" if pattern.search(source.text) else "not_applicable")
+
+
+def _likeness_of_clauses(one: str, other: str) -> float:
+    return NormalText(one).coverage_by(NormalText(other)) if len(one) >= 3 else 0.0
+
+
+CHECKS: tuple[Callable[[NormalText, NormalText], CheckResult], ...] = (
+    check_numbers, check_dates, check_drugs, check_doses, check_laterality,
+    check_negation, check_opposites, check_diagnoses, check_operations, check_plan,
+)  # fmt: skip

@@ -1,0 +1,277 @@
+"""One comparable form for texts that say the same thing in different ways.
+
+Only for comparing a claim with its sources: offsets of the original do not survive, nothing here is shown.
+"""
+
+import re
+import unicodedata
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import date
+from functools import cached_property, lru_cache
+from pathlib import Path
+from typing import NamedTuple
+
+import yaml
+
+_DIGITS = {character: value for value, character in enumerate("零一二三四五六七八九")} | {"两": 2, "〇": 0}
+_MEASURES = "天|日|周|个|月|年|次|小时|分钟|级|期|型|度|分|片|粒|支|例|根|枚|岁|倍|处|条"
+_CHINESE_NUMBER = re.compile(rf"(?<![十百第星])([零〇一二两三四五六七八九十百]{{1,5}})(?=[余多来]?(?:{_MEASURES}))")
+_ORDINAL = re.compile(r"第([一二三四五六七八九十]{1,3})")
+_ROMAN = re.compile(r"(?<![a-z])(iv|iii|ii|i|v)(?=\s*[级期型度])")
+_ROMAN_VALUES = {"i": "1", "ii": "2", "iii": "3", "iv": "4", "v": "5"}
+_POWER_UNIT = re.compile(r"(?:[×xX*]\s*10|[eE])\s*\^?\s*(⁹|9|¹²|12)\s*/\s*[lL]")
+_HALVES = (("半小时", "30分钟"), ("半年", "6个月"), ("半个月", "15天"), ("半月", "15天"), ("半天", "12小时"))
+
+_FULL_DATE = re.compile(r"((?:19|20)\d\d)\s*[-/.年]\s*(\d{1,2})\s*[-/.月]\s*(\d{1,2})\s*[日号]?")
+_MONTH_DAY = re.compile(r"(?<!\d)(\d{1,2})月(\d{1,2})[日号]")
+_CLOCK = re.compile(r"(?<!\d)([01]?\d|2[0-3])(?::|时)([0-5]\d)分?(?!\d)")
+_FREQUENCY = re.compile(r"每日([\d.]+)次")
+_NUMBER = r"\d+(?:\.\d+)?"
+_CLAUSE_END = re.compile(r"[，。；;！？!?\n]|,(?!\d)")
+_BESIDE_NUMBER = "约为达至是在予共计升降到较前最高低:：=（(>＞<＜≥≤ "
+
+
+@dataclass(frozen=True)
+class Lexicon:
+    """``synonyms.yaml``, made ready for matching."""
+
+    spelling: re.Pattern[str]
+    canonical: dict[str, str]
+    vital_letters: dict[str, str]
+    frequency: re.Pattern[str]
+    times_a_day: dict[str, str]
+    routes: re.Pattern[str]
+    quantity: re.Pattern[str]
+    units: dict[str, tuple[str, float]]
+    opposites: tuple[tuple[str, ...], ...]
+    negation: re.Pattern[str]
+    negated_afterwards: tuple[str, ...]
+    not_yet: re.Pattern[str]
+    drug: re.Pattern[str]
+    drug_forms: re.Pattern[str]
+    disease: re.Pattern[str]
+    not_diseases: tuple[str, ...]
+    operation: re.Pattern[str]
+    not_operations: tuple[str, ...]
+    filler: frozenset[str]
+
+
+def _any_of(words: Iterable[str]) -> str:
+    return "|".join(_bounded(word) for word in sorted(set(words), key=len, reverse=True))
+
+
+def _bounded(word: str) -> str:
+    left = r"(?<![a-z])" if word[0].isascii() and word[0].isalpha() else ""
+    right = r"(?![a-z])" if word[-1].isascii() and word[-1].isalpha() else ""
+    return f"{left}{re.escape(word)}{right}"
+
+
+@lru_cache(maxsize=1)
+def lexicon() -> Lexicon:
+    """The word lists of the comparison, read once."""
+    raw = yaml.safe_load((Path(__file__).parent / "synonyms.yaml").read_text(encoding="utf-8"))
+    canonical = {alias: name for name, aliases in raw["spellings"].items() for alias in (name, *aliases)}
+    times = {alias: str(times) for times, aliases in raw["frequencies"].items() for alias in aliases}
+    units = {unit: (str(dimension), float(factor)) for unit, (dimension, factor) in raw["units"].items()}
+    run = rf"{_NUMBER}(?:\s*[/x×*~\-—–至到]\s*{_NUMBER})*"
+    return Lexicon(
+        spelling=re.compile(_any_of(canonical)),
+        canonical=canonical,
+        vital_letters=raw["vital_letters"],
+        frequency=re.compile(_any_of(times)),
+        times_a_day=times,
+        routes=re.compile(_any_of(raw["routes"])),
+        quantity=re.compile(rf"(?<![\d.a-z])({run})\s*[余多]?\s*({_any_of(units)})?"),
+        units=units,
+        opposites=tuple(tuple(group) for group in raw["opposites"]),
+        negation=re.compile(f"(?!{_any_of(raw['pseudo_negations'])})(?:{_any_of(raw['negations'])})"),
+        negated_afterwards=tuple(raw["negated_afterwards"]),
+        not_yet=re.compile(_any_of(raw["not_yet"])),
+        drug=re.compile(rf"[\u4e00-\u9fa5]{{0,4}}(?:{_any_of(raw['drug_endings'])})"),
+        drug_forms=re.compile(_any_of(raw["drug_forms"])),
+        disease=re.compile(rf"[\u4e00-\u9fa5]{{1,8}}?(?:{_any_of(raw['disease_endings'])})"),
+        not_diseases=tuple(raw["not_diseases"]),
+        operation=re.compile(rf"[\u4e00-\u9fa5]{{1,10}}?(?:{_any_of(raw['operation_endings'])})"),
+        not_operations=tuple(raw["not_operations"]),
+        filler=frozenset(raw["filler"]),
+    )
+
+
+def _chinese_value(written: str) -> int:
+    total = current = 0
+    for character in written:
+        if character == "百":
+            total, current = total + (current or 1) * 100, 0
+        elif character == "十":
+            total, current = total + (current or 1) * 10, 0
+        else:
+            current = _DIGITS[character]
+    return total + current
+
+
+def normalise(text: str) -> str:
+    """The comparable form: one width, lower case, Arabic numerals, one spelling a term."""
+    words = lexicon()
+    text = _POWER_UNIT.sub(lambda m: f"e{unicodedata.normalize('NFKC', m[1])}/l", text)
+    text = unicodedata.normalize("NFKC", text).lower().replace("μ", "u").replace("µ", "u")
+    for half, whole in _HALVES:
+        text = text.replace(half, whole)
+    text = _ROMAN.sub(lambda m: _ROMAN_VALUES[m[1]], text)
+    text = _CHINESE_NUMBER.sub(lambda m: str(_chinese_value(m[1])), text)
+    text = _ORDINAL.sub(lambda m: f"第{_chinese_value(m[1])}", text)
+    for letter, name in words.vital_letters.items():
+        text = re.sub(rf"(?<![a-z0-9]){letter}\s*:?\s*(?=\d)", name, text)
+    text = words.spelling.sub(lambda m: words.canonical[m[0]], text)
+    text = words.frequency.sub(lambda m: f"每日{words.times_a_day[m[0]]}次", text)
+    text = re.sub(r"(?<=\d),(?=\d{3})", "", text)
+    return re.sub(r"(?<![a-z])[ \t]+|[ \t]+(?![a-z])", "", text)
+
+
+class Quantity(NamedTuple):
+    """A number as written, its dimension (``""`` without a unit), its size in that dimension, what it measures."""
+
+    value: float
+    dimension: str
+    amount: float
+    label: str
+
+
+class WrittenDate(NamedTuple):
+    """A calendar date; ``year`` is ``None`` where the text leaves it out."""
+
+    year: int | None
+    month: int
+    day: int
+
+    def agrees_with(self, other: "WrittenDate") -> bool:
+        """Whether both may be the same day."""
+        same_year = self.year is None or other.year is None or self.year == other.year
+        return same_year and (self.month, self.day) == (other.month, other.day)
+
+
+class Assertion(NamedTuple):
+    """One thing said to be there or not to be there."""
+
+    content: str
+    is_negated: bool
+
+
+@dataclass(frozen=True)
+class NormalText:
+    """A text in comparable form with what the checks look at."""
+
+    text: str
+
+    @classmethod
+    def of(cls, *texts: str) -> "NormalText":
+        """The comparable form of one or several texts."""
+        return cls("\n".join(normalise(text) for text in texts))
+
+    @cached_property
+    def clauses(self) -> tuple[str, ...]:
+        """Its clauses, between commas and stops."""
+        return tuple(part.strip() for part in _CLAUSE_END.split(self.text) if part.strip())
+
+    @cached_property
+    def dates(self) -> tuple[WrittenDate, ...]:
+        """Calendar dates, in order; impossible ones are no dates."""
+        full = [WrittenDate(int(m[1]), int(m[2]), int(m[3])) for m in _FULL_DATE.finditer(self.text)]
+        short = [WrittenDate(None, int(m[1]), int(m[2])) for m in _MONTH_DAY.finditer(_FULL_DATE.sub(" ", self.text))]
+        return tuple(found for found in (*full, *short) if _exists(found))
+
+    @cached_property
+    def clock_times(self) -> frozenset[str]:
+        """Times of day as ``H:MM``."""
+        return frozenset(f"{int(m[1])}:{m[2]}" for m in _CLOCK.finditer(_FULL_DATE.sub(" ", self.text)))
+
+    @cached_property
+    def timeless(self) -> str:
+        """The text without dates, times of day and dosing frequencies."""
+        text = self.text
+        for pattern in (_FULL_DATE, _MONTH_DAY, _CLOCK, _FREQUENCY):
+            text = pattern.sub(" ", text)
+        return text
+
+    @cached_property
+    def quantities(self) -> tuple[Quantity, ...]:
+        """Every number with its unit; the parts of 120/80mmHg or 3×2cm share theirs."""
+        return tuple(_quantities(self.timeless))
+
+    @cached_property
+    def frequencies(self) -> frozenset[str]:
+        """Dosing frequencies, in times a day."""
+        return frozenset(m[1] for m in _FREQUENCY.finditer(self.text))
+
+    @cached_property
+    def routes(self) -> frozenset[str]:
+        """Routes of administration in one form."""
+        return frozenset(m[0] for m in lexicon().routes.finditer(self.text))
+
+    @cached_property
+    def assertions(self) -> tuple[Assertion, ...]:
+        """What is said to be there and not to be there, clause by clause."""
+        return tuple(assertion for clause in self.clauses for assertion in _assertions(clause))
+
+    @cached_property
+    def pairs(self) -> frozenset[str]:
+        """Adjacent character pairs of the content, fillers and punctuation left out."""
+        return frozenset(_pairs(content_of(self.text)))
+
+    def coverage_by(self, other: "NormalText") -> float:
+        """Share of this text's content characters that stand in a pair which ``other`` has too; 1.0 if it has none."""
+        content = content_of(self.text)
+        if len(content) < 2:
+            return 1.0 if content in other.text else 0.0
+        covered = [False] * len(content)
+        for at, pair in enumerate(_pairs(content)):
+            if pair in other.pairs:
+                covered[at] = covered[at + 1] = True
+        return sum(covered) / len(content)
+
+
+def content_of(text: str) -> str:
+    """The characters that carry content."""
+    filler = lexicon().filler
+    return "".join(c for c in text if (c.isalnum() or c in "%℃") and c not in filler)
+
+
+def _pairs(text: str) -> list[str]:
+    return [text[at : at + 2] for at in range(len(text) - 1)]
+
+
+def _exists(found: WrittenDate) -> bool:
+    try:
+        date(found.year or 2024, found.month, found.day)
+    except ValueError:
+        return False
+    return True
+
+
+def _quantities(text: str) -> Iterator[Quantity]:
+    words = lexicon()
+    for match in words.quantity.finditer(text):
+        dimension, factor = words.units[match[2]] if match[2] else ("", 1.0)
+        label = _label_before(text, match.start())
+        for number in re.findall(_NUMBER, match[1]):
+            yield Quantity(float(number), dimension, float(number) * factor, label)
+
+
+def _label_before(text: str, at: int) -> str:
+    before = _CLAUSE_END.split(text[max(0, at - 12) : at].rstrip(_BESIDE_NUMBER))[-1]
+    found = re.search(r"[\u4e00-\u9fa5a-z][\u4e00-\u9fa5a-z0-9]*$", before.replace(" ", ""))
+    return found[0][-6:] if found else ""
+
+
+def _assertions(clause: str) -> Iterator[Assertion]:
+    carried = False
+    for item in re.split(r"[、]|以及|或(?!许)|及", clause):
+        negated = lexicon().negation.search(item)
+        if negated and not item[: negated.start()].strip():
+            carried = True
+        elif item.startswith(("有", "伴", "但")):
+            carried = False
+        content = content_of(lexicon().negation.sub("", item))
+        afterwards = any(word in item for word in lexicon().negated_afterwards)
+        if len(content) >= 2:
+            yield Assertion(content, bool(negated) or carried or afterwards)

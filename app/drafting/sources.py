@@ -1,0 +1,232 @@
+"""The whole stay as source items in time order: sentences of notes, results, reports, orders, procedures."""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import datetime
+from functools import cached_property
+from typing import NamedTuple
+
+from app.drafting.draft import Citation, ResourceCitation
+from app.drafting.normal import content_of, normalise
+from app.drafting.salience import ItemKind, cues, salience_of
+from app.records.model import CHINA_TIME, Document, DocumentType, ExamReport, LabResult, MedicalRecord, Order, Procedure, Span
+from app.text.reading import Reading
+
+ADMISSION_NOTES: tuple[DocumentType, ...] = ("入院记录", "再次或多次入院记录", "24小时内入出院记录")
+COURSE_NOTES: tuple[DocumentType, ...] = (
+    "首次病程记录", "日常病程记录", "上级医师查房记录", "疑难病例讨论记录", "交接班记录", "转科记录", "阶段小结",
+    "抢救记录", "有创诊疗操作记录", "会诊记录", "手术记录", "术后首次病程记录", "输血记录",
+)  # fmt: skip
+_BRIEF_SECTIONS = {"手术记录": ("手术名称", "术中诊断", "术后诊断", "手术日期"), "会诊记录": ("会诊意见", "会诊建议", "会诊结论")}
+_SHORTEST_COPY = 8
+"""Content characters from which an equal sentence is a copy; shorter ones (患者无不适) recur honestly."""
+_HAS_CHANGED = frozenset({"高", "低", "异常", "阳性", "危急"})
+ABNORMAL, CRITICAL = 3, 6
+"""Weights of an abnormal and of a critical result."""
+
+
+class SourceItem(NamedTuple):
+    """One thing the record says.
+
+    Attributes:
+        text: the verbatim sentence, or a rendering of structured data.
+        at: when it was so; aware, ``None`` if the record does not say.
+        section: canonical section name for sentences, the collection for structured data.
+        document_type: of the note, ``None`` for structured data.
+    """
+
+    text: str
+    citation: Citation
+    at: datetime | None
+    kind: ItemKind
+    weight: int
+    section: str
+    document_type: DocumentType | None = None
+
+    @property
+    def is_salient(self) -> bool:
+        """Whether a reader of the discharge record would miss it."""
+        return self.weight >= cues().salient_from
+
+    @property
+    def dated_text(self) -> str:
+        """The text with its day, for a writer or judge who sees nothing else."""
+        return f"（{day_of(self.at)}）{self.text}" if self.at else self.text
+
+
+def day_of(moment: datetime | None) -> str:
+    """The day in China Standard Time as a reader sees it."""
+    return f"{moment.astimezone(CHINA_TIME):%Y-%m-%d}" if moment else ""
+
+
+class Stay:
+    """Everything the record says about one stay, ready to be drafted from.
+
+    The record's own discharge or death record, consent forms and front page are no sources: a draft must rest on
+    what they rest on themselves.
+    """
+
+    def __init__(self, record: MedicalRecord) -> None:
+        self.record = record
+
+    @cached_property
+    def readings(self) -> tuple[Reading, ...]:
+        """The documents in time order; one without a time stays behind the one before it in the record."""
+        times, last = [], datetime.min.replace(tzinfo=CHINA_TIME)
+        for document in self.record.documents or ():
+            last = happened_at(document) or last
+            times.append((last, document))
+        return tuple(Reading(document) for _, document in sorted(times, key=lambda pair: pair[0]))
+
+    def readings_of(self, kinds: Sequence[DocumentType]) -> tuple[Reading, ...]:
+        """The readings of documents of these types, in time order."""
+        return tuple(reading for reading in self.readings if reading.document.kind in kinds)
+
+    @cached_property
+    def course(self) -> tuple[SourceItem, ...]:
+        """Sentences of the course notes, copied text only at its first place."""
+        seen = {_fingerprint(item.text) for r in self.readings_of(ADMISSION_NOTES) for item in sentences_of(r)}
+        return tuple(_first_places((item for r in self.readings_of(COURSE_NOTES) for item in sentences_of(r)), seen))
+
+    @cached_property
+    def results(self) -> tuple[SourceItem, ...]:
+        """Laboratory results, critical first, then abnormal, then by time."""
+        items = [_lab_item(at, lab) for at, lab in enumerate(self.record.lab_results or ()) if lab.item and lab.value]
+        return tuple(sorted(items, key=lambda item: (-item.weight, item.at or _LATEST)))
+
+    @cached_property
+    def reports(self) -> tuple[SourceItem, ...]:
+        """Conclusions of examinations."""
+        return _in_time(_exam_item(at, e) for at, e in enumerate(self.record.exam_reports or ()) if e.impression or e.finding)
+
+    @cached_property
+    def procedures(self) -> tuple[SourceItem, ...]:
+        """Operations and procedures."""
+        return _in_time(_procedure_item(at, p) for at, p in enumerate(self.record.procedures or ()) if p.name)
+
+    @cached_property
+    def drugs(self) -> tuple[SourceItem, ...]:
+        """Drug orders of the stay, with start and stop."""
+        orders = enumerate(self.record.orders or ())
+        return _in_time(_drug_item(at, order) for at, order in orders if is_drug(order) and not is_take_home(order))
+
+    @cached_property
+    def take_home(self) -> tuple[SourceItem, ...]:
+        """Drugs the patient takes home."""
+        orders = enumerate(self.record.orders or ())
+        return tuple(_drug_item(at, order) for at, order in orders if is_take_home(order))
+
+    @cached_property
+    def salient(self) -> tuple[SourceItem, ...]:
+        """Everything that a discharge record should not leave out, in time order."""
+        everything = (*self.course, *self.results, *self.reports, *self.procedures, *self.drugs, *self.take_home)
+        return _in_time(item for item in everything if item.is_salient)
+
+
+_LATEST = datetime.max.replace(tzinfo=CHINA_TIME)
+
+
+def _in_time(items: Iterable[SourceItem]) -> tuple[SourceItem, ...]:
+    return tuple(sorted(items, key=lambda item: item.at or _LATEST))
+
+
+def happened_at(document: Document) -> datetime | None:
+    """When what the document tells happened, else when it was written."""
+    return document.event_at or document.completed_at
+
+
+def sentences_of(reading: Reading, accepts: Callable[[str], bool] = lambda section: True) -> Iterator[SourceItem]:
+    """The sentences of a note as source items, headings left out."""
+    document = reading.document
+    wanted = _BRIEF_SECTIONS.get(document.kind)
+    for section in reading.sections:
+        if not accepts(section.name) or (wanted and section.name and section.name not in wanted):
+            continue
+        for sentence in reading.sentences_of(section):
+            yield sentence_item(document, Span(sentence.start, sentence.end), section.name)
+
+
+def sentence_item(document: Document, span: Span, section: str) -> SourceItem:
+    """One verbatim sentence as a source item."""
+    evidence = document.evidence(span)
+    salience = salience_of(evidence.quote, section)
+    return SourceItem(
+        evidence.quote, evidence, happened_at(document), salience.kind, salience.weight, section, document.kind
+    )
+
+
+def _fingerprint(text: str) -> str:
+    return content_of(normalise(text))
+
+
+def _first_places(items: Iterable[SourceItem], seen: set[str]) -> Iterator[SourceItem]:
+    for item in items:
+        print_ = _fingerprint(item.text)
+        if len(print_) >= _SHORTEST_COPY:
+            if print_ in seen:
+                continue
+            seen.add(print_)
+        if print_:
+            yield item
+
+
+def resource(collection: str, position: int, identifier: str | None) -> ResourceCitation:
+    """The citation of one entry; one without id is named by its place, counted from 0 (``orders/#3``)."""
+    return ResourceCitation(resource=f"{collection}/{identifier or f'#{position}'}")
+
+
+def _lab_item(position: int, lab: LabResult) -> SourceItem:
+    critical, changed = lab.flag == "危急", lab.flag in _HAS_CHANGED
+    reference = f"，参考值{lab.reference}" if lab.reference else ""
+    flag = f"（{lab.flag}{reference}）" if changed else ""
+    text = f"{lab.item}{lab.value}{lab.unit or ''}{flag}"
+    weight = CRITICAL if critical else ABNORMAL - 1 if changed else 0
+    return SourceItem(
+        text, resource("lab_results", position, lab.id), lab.sampled_at or lab.reported_at,
+        "critical" if critical else "result", weight, "lab_results",
+    )  # fmt: skip
+
+
+def _exam_item(position: int, exam: ExamReport) -> SourceItem:
+    name = f"{exam.site or ''}{exam.modality or '检查'}"
+    conclusion = (exam.impression or exam.finding or "").strip()
+    return SourceItem(
+        f"{name}：{conclusion}", resource("exam_reports", position, exam.id), exam.performed_at or exam.reported_at,
+        "critical" if exam.critical else "result", CRITICAL if exam.critical else ABNORMAL, "exam_reports",
+    )  # fmt: skip
+
+
+def _procedure_item(position: int, procedure: Procedure) -> SourceItem:
+    anesthesia = f"在{procedure.anesthesia}下" if procedure.anesthesia else ""
+    name = procedure.name or ""
+    side = procedure.laterality if procedure.laterality and procedure.laterality not in name else None
+    where = f"（{side}{'' if side == '双侧' else '侧'}）" if side else ""
+    return SourceItem(
+        f"{anesthesia}行{name}{where}", resource("procedures", position, procedure.id),
+        procedure.started_at or procedure.ended_at, "operation", CRITICAL, "procedures",
+    )  # fmt: skip
+
+
+def is_drug(order: Order) -> bool:
+    """Whether the order orders a drug by name."""
+    return order.category == "药品" or order.drug is not None
+
+
+def is_take_home(order: Order) -> bool:
+    """Whether the patient takes it home."""
+    return is_drug(order) and (bool(order.take_home) or order.kind == "出院带药")
+
+
+def _drug_item(position: int, order: Order) -> SourceItem:
+    weight = ABNORMAL if is_take_home(order) else ABNORMAL - 1
+    return SourceItem(
+        drug_text(order), resource("orders", position, order.id), order.ordered_at, "treatment", weight, "orders"
+    )
+
+
+def drug_text(order: Order) -> str:
+    """Name, dose, route and frequency; the order's own words where the drug is not given in parts."""
+    drug = order.drug
+    if drug is None or not drug.name:
+        return (order.content or "").strip()
+    dose = f"{drug.dose:g}{drug.unit or ''}" if drug.dose is not None else ""
+    return " ".join(part for part in (drug.name, dose, drug.route, drug.frequency) if part)

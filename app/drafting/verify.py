@@ -1,0 +1,83 @@
+"""A claim against its own sources: code checks first, then the model as a closed fact question."""
+
+from collections.abc import Sequence
+from typing import NamedTuple, Protocol
+
+from app.drafting.checks import CheckResult, run_checks
+from app.drafting.draft import Verdict
+from app.drafting.normal import NormalText
+
+SPOKEN_OF = 0.45
+"""Coverage of the claim's content by its sources below which they do not speak of it."""
+SAID = 0.8
+"""Coverage from which code alone calls a claim supported when no check objects."""
+
+
+class Opinion(NamedTuple):
+    """What a judge says: the probabilities of the three answers, which sum to 1."""
+
+    supported: float
+    not_supported: float
+    not_addressed: float
+
+
+class Judge(Protocol):
+    """Decides whether sources entail a claim."""
+
+    def judge(self, claim: str, sources: Sequence[str]) -> Opinion | None:
+        """The opinion, or ``None`` where none could be had."""
+
+
+class Verification(NamedTuple):
+    """A verdict with what led to it.
+
+    Attributes:
+        probability: of ``supported``, 0 to 1; ``None`` when unverified.
+        checks: the code checks, in order.
+        was_judged: whether a model gave its opinion.
+    """
+
+    verdict: Verdict
+    probability: float | None
+    checks: tuple[CheckResult, ...]
+    was_judged: bool = False
+
+    @property
+    def check_names(self) -> tuple[str, ...]:
+        """The checks that had something to look at, in the draft's words."""
+        looked = tuple(check.name for check in self.checks if check.outcome != "not_applicable")
+        return (*looked, "entailment") if self.was_judged else looked
+
+
+def verify(claim: str, sources: Sequence[str], judge: Judge | None = None) -> Verification:
+    """Verify a claim.
+
+    Args:
+        claim: one sentence.
+        sources: the texts that it must follow from; nothing else is known.
+        judge: asked only where code cannot tell.
+    """
+    if not sources or not claim.strip():
+        return Verification("unverified", None, ())
+    told, known = NormalText.of(claim), NormalText.of(*sources)
+    checks = run_checks(told, known)
+    coverage = told.coverage_by(known)
+    objection = _objection(checks, coverage)
+    if objection:
+        return Verification(objection, 0.02, checks)
+    if coverage >= SAID:
+        return Verification("supported", round(coverage, 3), checks)
+    opinion = judge.judge(claim, sources) if judge else None
+    if opinion is None:
+        return Verification("not_addressed" if coverage < SPOKEN_OF else "unverified", None, checks)
+    verdict = max(("supported", "not_supported", "not_addressed"), key=lambda name: getattr(opinion, name))
+    return Verification(verdict, round(opinion.supported, 3), checks, was_judged=True)
+
+
+def _objection(checks: Sequence[CheckResult], coverage: float) -> Verdict | None:
+    outcomes = {check.outcome for check in checks}
+    if "contradicts" in outcomes:
+        return "not_supported" if coverage >= SPOKEN_OF else "not_addressed"
+    if "absent" in outcomes:
+        return "not_addressed"
+    return None

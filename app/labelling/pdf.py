@@ -1,0 +1,85 @@
+"""The label of PDF: the key ``/AIGC`` of the document information dictionary, a literal string of plain JSON.
+
+The dictionary is an object of its own, never inside a compressed object stream, so that a scan of the file's
+bytes finds the label. The notice is the business of whoever sets the pages, because it needs their embedded
+font; a PDF whose pages do not show it is refused.
+
+Canonical content: the text of each page as pypdf extracts it, white space left out. Pictures are not sealed.
+"""
+
+import io
+import re
+from typing import NamedTuple
+
+from pypdf import PdfReader, PdfWriter
+from pypdf.errors import PyPdfError
+
+from app.errors import UserError
+from app.labelling.found import Found, read_back
+from app.labelling.label import Label, LabelError, notice_among, sealed, to_json
+
+_KEY = "/AIGC"
+_PLAIN_COPY = re.compile(rb"/AIGC\s*\(((?:[^()\\]|\\.)*)\)", re.DOTALL)
+_DAMAGED = (PyPdfError, ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
+
+
+class _Document(NamedTuple):
+    pages: tuple[str, ...]
+    label: str
+
+
+def read(data: bytes) -> Found:
+    """Find the label.
+
+    Raises:
+        UserError: a damaged or encrypted file.
+    """
+    document = _pages(data)
+    plain = tuple(re.sub(r"\\(.)", r"\1", copy.decode("latin-1")) for copy in _PLAIN_COPY.findall(data))
+    return Found(
+        copies=plain or ((document.label,) if document.label else ()),
+        notice=notice_among("".join(line.split()) for page in document.pages for line in page.splitlines()),
+        content="\f".join("".join(page.split()) for page in document.pages),
+        problems=("隐式标识不是明文，直接扫描文件读不到",) if document.label and not plain else (),
+    )
+
+
+def write(data: bytes, label: Label, key: bytes) -> bytes:
+    """Label the document in ``data``; an old label is replaced, the whole file is written anew.
+
+    Raises:
+        UserError: a damaged or encrypted file.
+        LabelError: the pages do not show the notice, or the label does not read back whole.
+    """
+    found = read(data)
+    if not found.notice:
+        raise LabelError("PDF 页面上没有显式提示，没有导出，请在页眉、页脚或首尾写上提示。")
+    final = sealed(label, key, found.content).model_copy(update={"notice": found.notice})
+    return read_back(read, _with_information(data, to_json(final.AIGC)), final, key)
+
+
+def _pages(data: bytes) -> _Document:
+    try:
+        reader = PdfReader(io.BytesIO(data))
+        if reader.is_encrypted:
+            raise UserError("PDF 已加密，请先解除加密。")
+        pages = tuple(page.extract_text() for page in reader.pages)
+        information = reader.metadata
+        return _Document(pages, str(information.get(_KEY, "")) if information else "")
+    except _DAMAGED as error:
+        raise UserError("PDF 已损坏，请检查文件是否完整。") from error
+
+
+def _with_information(data: bytes, value: str) -> bytes:
+    """Write the file anew with ``value`` as a literal string that reads as it is.
+
+    pypdf writes every ``{`` and ``"`` as an octal escape, so a stand-in of the same length goes through it.
+    """
+    literal = re.sub(r"([()])", r"\\\1", value).encode("ascii")
+    stand_in = b"A" * len(literal)
+    writer = PdfWriter(clone_from=PdfReader(io.BytesIO(data)))
+    writer.add_metadata({_KEY: stand_in.decode()})
+    stream = io.BytesIO()
+    writer.write(stream)
+    before, _, after = stream.getvalue().rpartition(b"(" + stand_in + b")")
+    return before + b"(" + literal + b")" + after

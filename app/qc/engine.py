@@ -1,0 +1,166 @@
+"""Record and rules in; outcomes, findings and a score out."""
+
+import hashlib
+import logging
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any
+
+from app.qc.case import Case
+from app.qc.catalogue import Catalogue
+from app.qc.facts.answering import FactAnswerer
+from app.qc.facts.fact import Answer
+from app.qc.result import Finding, Report, Result
+from app.qc.rule import Rule
+from app.qc.ruling import PASSED, Hit, Ruling, combine, defect, not_applicable, undetermined
+from app.qc.scoring import Profile, score
+from app.records.model import Document, Evidence, MedicalRecord
+
+logger = logging.getLogger(__name__)
+
+Labeller = Callable[[str], dict[str, Any]]
+"""Makes the label object of a generated text."""
+
+KIND_TITLES: Mapping[str, str] = {
+    "documents": "文书", "orders": "医嘱", "lab_results": "检验结果", "exam_reports": "检查报告",
+    "procedures": "手术与操作", "consents": "知情同意书", "vitals": "体温单", "diagnoses": "诊断",
+    "front_page": "病案首页", "signatures": "签名",
+}  # fmt: skip
+
+
+class Checker:
+    """Checks records against the rules of one profile; safe to use for many records, one after another."""
+
+    def __init__(self, catalogue: Catalogue, profile: Profile, answerer: FactAnswerer, label: Labeller) -> None:
+        """Apply ``profile`` to the catalogue's rules; findings that a model decided are labelled by ``label``."""
+        self.rules = profile.applied_to(catalogue.rules)
+        self.profile = profile
+        self._answerer = answerer
+        self._label = label
+
+    def check(self, record: MedicalRecord, as_of: datetime | None = None) -> Report:
+        """Judge every rule on one record, as of a moment (by default the latest that its data show)."""
+        case = Case(record, as_of)
+        questions = _Questions(case, self._answerer)
+        rulings = {code: self._rule_on(rule, case, questions) for code, rule in self.rules.items()}
+        return self._report(record, rulings)
+
+    def check_rule(self, rule: Rule, record: MedicalRecord) -> Report:
+        """Judge one rule on one record."""
+        case = Case(record)
+        return self._report(record, {rule.code: self._rule_on(rule, case, _Questions(case, self._answerer))})
+
+    def _rule_on(self, rule: Rule, case: Case, questions: "_Questions") -> Ruling:
+        lacking = [KIND_TITLES[kind] for kind in rule.needs if kind not in case.record.delivered]
+        if lacking:
+            return undetermined(f"未提供{'、'.join(lacking)}数据")
+        try:
+            if rule.check is not None:
+                return rule.built_check.rule_on(case, rule.applies_to)
+            return questions.rule_on(rule)
+        except Exception as error:
+            logger.exception("rule %s failed on a record", rule.code)
+            return Ruling("error", f"规则执行出错（{type(error).__name__}）")
+
+    def _report(self, record: MedicalRecord, rulings: Mapping[str, Ruling]) -> Report:
+        defective = [self.rules[code] for code, ruling in rulings.items() if ruling.outcome == "defect"]
+        judged = sum(ruling.outcome in ("pass", "defect") for ruling in rulings.values())
+        concerned = sum(ruling.outcome != "not_applicable" for ruling in rulings.values())
+        scored = score(defective, self.profile)
+        findings = tuple(self._finding(record, rule, hit) for rule in defective for hit in rulings[rule.code].hits)
+        generated = any(finding.ai_label for finding in findings)
+        result = Result(
+            record_id=record.record_id,
+            profile=self.profile.name,
+            score=scored.value if judged else None,
+            grade=scored.grade if judged else None,
+            vetoes=scored.vetoes,
+            outcomes={code: ruling.outcome for code, ruling in rulings.items()},
+            findings=findings,
+        )
+        if generated:
+            result = result.model_copy(update={"label": self._label(result.model_dump_json(exclude={"label"}))})
+        reasons = {code: ruling.reason for code, ruling in rulings.items() if ruling.reason}
+        return Report(record, result, reasons, judged / concerned if concerned else 0.0, scored.deductions)
+
+    def _finding(self, record: MedicalRecord, rule: Rule, hit: Hit) -> Finding:
+        quote = hit.evidence[0].quote if hit.evidence else ""
+        message = rule.message.format_map({"quote": quote, **hit.details})
+        return Finding(
+            id=_finding_id(record, rule, hit, message),
+            rule=rule.code,
+            title=rule.title,
+            category=rule.category,
+            severity=rule.severity,
+            points=rule.points,
+            document_id=hit.document_id,
+            section=hit.section,
+            evidence=hit.evidence,
+            message=message,
+            suggestion=rule.suggestion,
+            basis=rule.basis,
+            engine="llm" if hit.by_model else "rule",
+            confidence=round(hit.confidence, 4),
+            ai_label=self._label(message) if hit.by_model else None,
+        )
+
+
+def _finding_id(record: MedicalRecord, rule: Rule, hit: Hit, message: str) -> str:
+    places = [f"{e.document_id}:{e.start}:{e.end}" for e in hit.evidence]
+    whole = "\x1f".join([record.record_id, rule.code, hit.document_id or "", message, *places])
+    return hashlib.sha256(whole.encode()).hexdigest()[:16]
+
+
+class _Questions:
+    """The facts of one case, each answered at most once a document."""
+
+    def __init__(self, case: Case, answerer: FactAnswerer) -> None:
+        self._case = case
+        self._answerer = answerer
+        self._answers: dict[tuple[str, str], Answer] = {}
+
+    def rule_on(self, rule: Rule) -> Ruling:
+        """Judge a rule's condition on every document that it applies to."""
+        documents = self._case.record.documents_of(*rule.applies_to)
+        rulings = (self._rule_on_document(rule, document) for document in documents)
+        return combine(rulings, none_reason=f"没有{'、'.join(rule.applies_to)}")
+
+    def _rule_on_document(self, rule: Rule, document: Document) -> Ruling:
+        answers = self._known(document, rule.fact_names)
+        ruling = _decide(rule, document, answers)
+        if ruling.outcome != "undetermined":
+            return ruling
+        open_names = [n for n, a in answers.items() if a.value is None and a.source == "none" and self._answerer.can_ask(n)]
+        if not open_names:
+            return ruling
+        asked = self._answerer.ask(self._case.reading(document), open_names)
+        self._answers |= {(document.id, name): answer for name, answer in asked.items()}
+        return _decide(rule, document, answers | asked)
+
+    def _known(self, document: Document, names: tuple[str, ...]) -> dict[str, Answer]:
+        new = [name for name in names if (document.id, name) not in self._answers]
+        detected = self._answerer.detect(self._case.reading(document), new)
+        self._answers |= {(document.id, name): answer for name, answer in detected.items()}
+        return {name: self._answers[document.id, name] for name in names}
+
+
+def _decide(rule: Rule, document: Document, answers: Mapping[str, Answer]) -> Ruling:
+    values = {name: answer.value for name, answer in answers.items()}
+    applies = rule.applicability.evaluate(values) if rule.applicability else True
+    if applies is False:
+        return not_applicable("本文书没有规则针对的情形")
+    is_defect = rule.condition.evaluate(values)
+    if is_defect is False:
+        return PASSED
+    if applies is None or is_defect is None:
+        reasons = dict.fromkeys(a.reason for a in answers.values() if a.value is None and a.reason)
+        return undetermined("；".join(reasons))
+    return defect(_hit(document, answers))
+
+
+def _hit(document: Document, answers: Mapping[str, Answer]) -> Hit:
+    evidence: tuple[Evidence, ...] = tuple(dict.fromkeys(e for answer in answers.values() for e in answer.evidence))
+    decided = [answer for answer in answers.values() if answer.value is not None]
+    by_model = any(answer.source == "model" for answer in decided)
+    confidence = min((answer.confidence for answer in decided), default=1.0)
+    return Hit(document.id, None, evidence, {}, confidence, by_model)

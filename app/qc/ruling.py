@@ -1,0 +1,86 @@
+"""What a rule says of one record: one of five outcomes, with the places that show a defect."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Literal, NamedTuple, get_args
+
+from app.records.model import Document, Evidence, Span
+
+Outcome = Literal["pass", "defect", "not_applicable", "undetermined", "error"]
+OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
+OUTCOME_TITLES: dict[Outcome, str] = {
+    "pass": "通过",
+    "defect": "缺陷",
+    "not_applicable": "不适用",
+    "undetermined": "无法判定",
+    "error": "执行错误",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """One place where a defect shows.
+
+    Attributes:
+        document_id: the document at fault, or ``None`` where a whole document is missing.
+        section: the section at fault.
+        evidence: verbatim places; a contradiction gives both sides.
+        details: fills the ``{slots}`` of the rule's message.
+        confidence: 1.0 for code; for a model, the probability that the defect is real.
+        by_model: whether a model's answer decided it.
+    """
+
+    document_id: str | None = None
+    section: str | None = None
+    evidence: tuple[Evidence, ...] = ()
+    details: Mapping[str, object] = field(default_factory=dict)
+    confidence: float = 1.0
+    by_model: bool = False
+
+    @classmethod
+    def at(cls, document: Document, *spans: Span, section: str | None = None, **details: object) -> "Hit":
+        """A hit in one document, shown by ``spans`` of its text."""
+        quotes = tuple(document.evidence(span) for span in spans)
+        return cls(document.id, section, quotes, details)
+
+
+class Ruling(NamedTuple):
+    """The outcome of one rule, why, and where."""
+
+    outcome: Outcome
+    reason: str = ""
+    hits: tuple[Hit, ...] = ()
+
+
+PASSED = Ruling("pass")
+
+
+def defect(*hits: Hit) -> Ruling:
+    """A defect, shown by at least one hit."""
+    return Ruling("defect", hits=hits)
+
+
+def not_applicable(reason: str) -> Ruling:
+    """The rule does not concern this record."""
+    return Ruling("not_applicable", reason)
+
+
+def undetermined(reason: str) -> Ruling:
+    """Data are missing; ``reason`` says which."""
+    return Ruling("undetermined", reason)
+
+
+_PRECEDENCE: tuple[Outcome, ...] = ("error", "defect", "undetermined", "pass", "not_applicable")
+
+
+def combine(rulings: Iterable[Ruling], *, none_reason: str) -> Ruling:
+    """One ruling out of several on the same rule (one a document, one an operation).
+
+    A defect anywhere is a defect, with all hits; then undetermined; then pass; then not applicable.
+    """
+    found = list(rulings)
+    for outcome in _PRECEDENCE:
+        same = [ruling for ruling in found if ruling.outcome == outcome]
+        if same:
+            return Ruling(outcome, same[0].reason, tuple(hit for ruling in same for hit in ruling.hits))
+    return not_applicable(none_reason)

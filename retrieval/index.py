@@ -1,0 +1,114 @@
+"""The dense index: a Chroma folder that always can be brought to hold exactly the given chunks.
+
+A vector's id is the hash of the text it stands for. Bringing the index up to date is therefore set arithmetic:
+what is missing is embedded, what is stale is deleted. Nothing is embedded twice, and a build that was killed goes
+on where it stopped.
+"""
+
+import hashlib
+import sqlite3
+from collections.abc import Callable, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from app.errors import UserError
+from retrieval.corpus import Chunk
+from retrieval.embedding import ChromaFunction, Embedder
+
+if TYPE_CHECKING:
+    from chromadb.api.models.Collection import Collection
+
+BATCH = 16
+Progress = Callable[[int, int], None]
+
+
+class Change(NamedTuple):
+    """What an update did: how many vectors it embedded, and how many it deleted."""
+
+    embedded: int
+    deleted: int
+
+
+class DenseIndex:
+    """Vectors of chunks in a persistent Chroma folder; opened at the first use."""
+
+    def __init__(self, folder: Path, embedder: Embedder) -> None:
+        self._folder = folder
+        self._embedder = embedder
+
+    def update(self, chunks: Sequence[Chunk], progress: Progress | None = None) -> Change:
+        """Make the index hold exactly these chunks.
+
+        Args:
+            chunks: everything that is to be found.
+            progress: told how many of how many new vectors are done, after every batch.
+
+        Raises:
+            UserError: the folder cannot be opened or written.
+        """
+        wanted = {vector_id(chunk): chunk for chunk in chunks}
+        try:
+            present = set(self._collection.get(include=[])["ids"])
+            missing = [identifier for identifier in wanted if identifier not in present]
+            for start in range(0, len(missing), BATCH):
+                batch = missing[start : start + BATCH]
+                self._upsert({identifier: wanted[identifier] for identifier in batch})
+                if progress:
+                    progress(start + len(batch), len(missing))
+            stale = sorted(present - wanted.keys())
+            if stale:
+                self._collection.delete(ids=stale)
+        except _failures() as error:
+            raise self._unusable(error) from error
+        return Change(len(missing), len(stale))
+
+    def ranking(self, query: str, limit: int, document: str | None = None) -> list[str]:
+        """Ids (``vector_id``) of the nearest chunks, best first; of one document where named.
+
+        Raises:
+            UserError: the folder cannot be read.
+        """
+        where: Any = {"document": document} if document is not None else None
+        try:
+            found = self._collection.query(
+                query_embeddings=[self._embedder.query(query)], n_results=limit, where=where, include=[]
+            )
+        except _failures() as error:
+            raise self._unusable(error) from error
+        return found["ids"][0]
+
+    def _upsert(self, chunks: dict[str, Chunk]) -> None:
+        self._collection.upsert(
+            ids=list(chunks),
+            embeddings=list(self._embedder.passages([chunk.indexed_text for chunk in chunks.values()])),
+            metadatas=[{"document": chunk.document, "chunk": chunk.id} for chunk in chunks.values()],
+        )
+
+    @cached_property
+    def _collection(self) -> "Collection":
+        import chromadb
+        from chromadb.config import Settings
+
+        self._folder.mkdir(parents=True, exist_ok=True)
+        client = chromadb.PersistentClient(path=self._folder, settings=Settings(anonymized_telemetry=False))
+        return client.get_or_create_collection(
+            f"clauses-{self._embedder.name}",
+            embedding_function=ChromaFunction(self._embedder),  # type: ignore[arg-type]
+            configuration={"hnsw": {"space": "cosine"}},
+        )
+
+    def _unusable(self, error: Exception) -> UserError:
+        reason = " ".join(str(error).split())
+        return UserError(f"知识库索引 {self._folder} 用不了（{reason}），请检查磁盘和权限，或删除该文件夹后重试（会自动重建）。")
+
+
+def vector_id(chunk: Chunk) -> str:
+    """The id under which a chunk's vector is kept: it changes with the text, so that none is ever out of date."""
+    return hashlib.sha256(f"{chunk.id}\n{chunk.indexed_text}".encode("utf-8", "replace")).hexdigest()[:32]
+
+
+def _failures() -> tuple[type[Exception], ...]:
+    from chromadb.errors import ChromaError
+
+    return ChromaError, sqlite3.Error, OSError
