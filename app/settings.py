@@ -48,14 +48,18 @@ class Settings(BaseSettings):
     model_name: str | None = Field(default=None, description="远程服务上的模型名；缺省取服务列出的第一个")
     model_api_key: str = Field(default="EMPTY", description="远程服务的密钥", repr=False)
     model_timeout_seconds: float = Field(default=120.0, gt=0, description="一次模型调用的时限（秒）")
-    model_threads: int = Field(default_factory=lambda: os.cpu_count() or 1, gt=0, description="内嵌模型的线程数")
+    model_threads: int = Field(
+        default_factory=lambda: os.cpu_count() or 1, gt=0, description="内嵌模型的线程数"
+    )
     model_context_tokens: int = Field(default=4096, ge=1024, description="内嵌模型的上下文长度（词元）")
     label_producer: str = Field(
         default="001100000000000000000000000",
         pattern=r"^[\x21\x23-\x5b\x5d-\x7e]+$",
         description="服务提供者编码（GB 45438-2025 ContentProducer，建议 27 位）",
     )
-    label_key: str | None = Field(default=None, description="标识完整性校验的密钥；缺省在数据文件夹中自动生成", repr=False)
+    label_key: str | None = Field(
+        default=None, description="标识完整性校验的密钥；缺省在数据文件夹中自动生成", repr=False
+    )
 
     @classmethod
     def settings_customise_sources(
@@ -85,6 +89,8 @@ def load_settings(**overrides: object) -> Settings:
     except ValidationError as error:
         first = error.errors()[0]
         name = ".".join(str(part) for part in first["loc"])
-        raise UserError(f"设置 {name} 的值不可用（{first['msg']}），请检查环境变量 BINGLI_{name.upper()} 或 bingli.toml。") from error
+        raise UserError(
+            f"设置 {name} 的值不可用（{first['msg']}），请检查环境变量 BINGLI_{name.upper()} 或 bingli.toml。"
+        ) from error
     except ValueError as error:
         raise UserError(f"bingli.toml 不是有效的 TOML（{error}），请更正该文件。") from error

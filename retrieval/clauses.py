@@ -9,7 +9,8 @@ from retrieval.corpus import Chunk, Document
 Key = tuple[str, ...]
 
 _DIGITS = {character: value for value, character in enumerate("零一二三四五六七八九")} | {"〇": 0}
-_NUMERAL = re.compile(r"[零〇一二三四五六七八九十百]+")
+_UNITS = {"十": 10, "百": 100, "千": 1000}
+_NUMERAL = re.compile(r"[零〇一二三四五六七八九十百千]+")
 _PARTS = re.compile(r"[a-z&]+(?:-[a-z&]+)*-\d+|\d+|[a-z]+|[^\W\da-z_]+")
 _NO_PARTS = re.compile(r"[第条款项点()《》“”\s]+")
 _BRACKETED_LIST = re.compile(r"(\([^()]*\))(?:\([^()]*\))+")
@@ -74,14 +75,14 @@ def _by_key(document: Document) -> dict[Key, Chunk]:
 
 
 def _number(numeral: str) -> str:
-    """一百二十三 → 123; digits in a row (二〇二一) are read one by one."""
-    if not set(numeral) & {"十", "百"}:
+    """一千二百一十九 → 1219; digits in a row (二〇二一) are read one by one."""
+    if not set(numeral) & _UNITS.keys():
         return "".join(str(_DIGITS[character]) for character in numeral)
     total, digit = 0, 0
     for character in numeral:
         if character in _DIGITS:
             digit = _DIGITS[character]
         else:
-            total += (digit or 1) * (10 if character == "十" else 100)
+            total += (digit or 1) * _UNITS[character]
             digit = 0
     return str(total + digit)

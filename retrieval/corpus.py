@@ -11,6 +11,16 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from app.errors import UserError
 
+_REASONS = {
+    "missing": "没有填写",
+    "extra_forbidden": "不认识这个字段",
+    "string_type": "应为文字",
+    "string_too_short": "太短",
+    "string_too_long": "太长",
+    "string_pattern_mismatch": "只能用小写字母、数字和连字符",
+    "literal_error": "应为 national、provincial、hospital 或 inferred",
+}
+
 Level = Literal["national", "provincial", "hospital", "inferred"]
 
 
@@ -37,9 +47,14 @@ class Chunk(BaseModel):
     end: int | None = None
 
     @property
-    def indexed_text(self) -> str:
-        """The words that search sees: the passage with its document, clause and title."""
+    def words(self) -> str:
+        """What search by words reads: the passage with its document, clause and title."""
         return f"{self.document} {self.clause} {self.title}\n{self.text}"
+
+    @property
+    def meaning(self) -> str:
+        """What search by meaning reads: names of documents and clause numbers only blur a vector."""
+        return f"{self.title}。{self.text}"
 
 
 class Document(NamedTuple):
@@ -58,7 +73,7 @@ class _Clause(BaseModel):
     id: Annotated[str, Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")]
     clause: Annotated[str, Field(min_length=1, max_length=40)]
     title: Annotated[str, Field(min_length=2, max_length=40)]
-    text: Annotated[str, Field(min_length=20, max_length=600)]
+    text: Annotated[str, Field(min_length=15, max_length=600)]
     level: Level | None = None
     reported: bool | None = None
     also: tuple[str, ...] = ()
@@ -113,8 +128,11 @@ def load_corpus(folder: Path) -> tuple[Document, ...]:
 def _read_document(file: Path) -> Document:
     try:
         raw = yaml.safe_load(file.read_text(encoding="utf-8"))
+    except yaml.MarkedYAMLError as error:
+        line = f"第 {error.problem_mark.line + 1} 行" if error.problem_mark else ""
+        raise UserError(f"知识库语料 {file.name} {line}不是有效的 YAML，请更正。") from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise UserError(f"知识库语料 {file.name} 不是有效的 YAML（{_one_line(error)}），请更正。") from error
+        raise UserError(f"知识库语料 {file.name} 不是 UTF-8 编码的 YAML，请更正。") from error
     try:
         source = _Document.model_validate(raw)
     except ValidationError as error:
@@ -123,7 +141,9 @@ def _read_document(file: Path) -> Document:
     for entry in source.clauses:
         for clause in (entry.clause, *entry.also):
             if clause in seen:
-                raise UserError(f"知识库语料 {file.name} 的条款“{clause}”（{entry.id}）写了两次，请合并或改正条号。")
+                raise UserError(
+                    f"知识库语料 {file.name} 的条款“{clause}”（{entry.id}）写了两次，请合并或改正条号。"
+                )
             seen.add(clause)
     return Document(
         name=source.document,
@@ -143,9 +163,6 @@ def _where_invalid(file: Path, raw: Any, error: ValidationError) -> str:  # noqa
         name = entry.get("id") or entry.get("clause") if isinstance(entry, dict) else None
         clause = f" 第 {place[1] + 1} 条（{name or '无编号'}）"
         place = place[2:]
+    reason = _REASONS.get(first["type"], first["msg"])
     field = ".".join(str(part) for part in place) or "全文"
-    return f"知识库语料 {file.name}{clause} 的 {field} 不合要求（{first['msg']}），请更正。"
-
-
-def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split())
+    return f"知识库语料 {file.name}{clause} 的 {field} 不合要求（{reason}），请更正。"

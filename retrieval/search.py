@@ -113,7 +113,9 @@ class KnowledgeBase:
             half.write_bytes(_CHUNKS.dump_json(tuple(chunks)))
             half.replace(stored)
         except OSError as error:
-            raise UserError(f"知识库文件夹 {self._added} 写不进去（{error.strerror}），请检查磁盘和权限。") from error
+            raise UserError(
+                f"知识库文件夹 {self._added} 写不进去（{error.strerror}），请检查磁盘和权限。"
+            ) from error
         self._forget()
         return _stored_document(stored)
 
@@ -133,7 +135,7 @@ class KnowledgeBase:
 
     @cached_property
     def _bm25(self) -> Bm25:
-        return Bm25(chunk.indexed_text for chunk in self.chunks)
+        return Bm25(chunk.words for chunk in self.chunks)
 
     @cached_property
     def _positions(self) -> dict[str, int]:
@@ -186,5 +188,7 @@ def _stored_document(file: Path) -> Document:
         chunks = _CHUNKS.validate_json(file.read_bytes())
         first = chunks[0]
     except (OSError, ValidationError, IndexError, json.JSONDecodeError) as error:
-        raise UserError(f"知识库里已加入的文件 {file} 已损坏，请删除它，再用 bingli kb add 重新加入原文件。") from error
-    return Document(first.document, (first.file or first.document,), first.level, chunks, {})
+        raise UserError(
+            f"知识库里已加入的文件 {file} 已损坏，请删除它，再用 bingli kb add 重新加入原文件。"
+        ) from error
+    return Document(first.document, (first.title,), first.level, chunks, {})

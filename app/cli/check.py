@@ -12,13 +12,25 @@ from app.errors import UserError
 
 
 def check(
-    files: Annotated[list[Path], typer.Argument(help="病历 JSON、放文书 .txt 的文件夹，或单份文书", metavar="FILE…", show_default=False)],
+    files: Annotated[
+        list[Path],
+        typer.Argument(
+            help="病历 JSON、放文书 .txt 的文件夹，或单份文书", metavar="FILE…", show_default=False
+        ),
+    ],
     document_type: Annotated[str | None, typer.Option("--type", help="单份文书的类型，例如 入院记录")] = None,
-    output_format: Annotated[Format, typer.Option("--format", help="输出格式；json 每份病历一行")] = Format.TEXT,
+    output_format: Annotated[
+        Format, typer.Option("--format", help="输出格式；json 每份病历一行")
+    ] = Format.TEXT,
     profile: Annotated[str | None, typer.Option("--profile", help="评分方案（缺省 national）")] = None,
     model: Annotated[str | None, typer.Option("--model", help="模型名称或 OpenAI 协议服务的网址")] = None,
-    no_model: Annotated[bool, typer.Option("--no-model", help="不使用语言模型；需要它的规则为“无法判定”")] = False,
-    fail_on: Annotated[str | None, typer.Option("--fail-on", help="发现此级别及以上的缺陷时以状态 1 退出：veto、major、minor、hint")] = None,
+    no_model: Annotated[
+        bool, typer.Option("--no-model", help="不使用语言模型；需要它的规则为“无法判定”")
+    ] = False,
+    fail_on: Annotated[
+        str | None,
+        typer.Option("--fail-on", help="发现此级别及以上的缺陷时以状态 1 退出：veto、major、minor、hint"),
+    ] = None,
     explain: Annotated[bool, typer.Option("--explain", help="列出无法判定的规则和原因")] = False,
 ) -> int:
     """检查病历：列出缺陷、原文证据、依据、得分和等级。

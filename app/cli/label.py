@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from app.cli.output import EXIT_FAILED, EXIT_FOUND, Format, say, warn
 from app.errors import UserError
 from app.settings import load_settings
 
@@ -17,13 +18,6 @@ if TYPE_CHECKING:
 label_app = typer.Typer(
     no_args_is_help=True, help="生成内容标识（GB 45438-2025）。例：bingli label verify 出院记录.docx"
 )
-
-
-class OutputFormat(StrEnum):
-    """How the answer is printed."""
-
-    TEXT = "text"
-    JSON = "json"
 
 
 class FailOn(StrEnum):
@@ -45,8 +39,8 @@ def _group() -> None:
 def verify(
     files: Annotated[list[Path], typer.Argument(metavar="文件…", help="要核验的文件。")],
     output: Annotated[
-        OutputFormat, typer.Option("--format", help="text：每个文件一行；json：每个文件一行 JSON 对象。")
-    ] = OutputFormat.TEXT,
+        Format, typer.Option("--format", help="text：每个文件一行；json：每个文件一行 JSON 对象。")
+    ] = Format.TEXT,
     fail_on: Annotated[
         list[FailOn] | None,
         typer.Option(help="有文件属于这种状态时退出码为 1，可重复给出；problem：凡不是“标识完整”的。"),
@@ -69,13 +63,13 @@ def verify(
         try:
             done.append(verify_file(file, key))
         except UserError as error:
-            typer.echo(str(error), err=True)
+            warn(str(error))
         else:
-            typer.echo(_as_json(done[-1]) if output is OutputFormat.JSON else _as_text(done[-1]))
+            say(_as_json(done[-1]) if output is Format.JSON else _as_text(done[-1]))
     if len(done) < len(files):
-        raise typer.Exit(2)
+        raise typer.Exit(EXIT_FAILED)
     if any(_fails(verification, fail_on or ()) for verification in done):
-        raise typer.Exit(1)
+        raise typer.Exit(EXIT_FOUND)
 
 
 def _as_text(verification: "Verification") -> str:

@@ -8,7 +8,14 @@ from typing import Annotated, Literal
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    Progress,
+    TextColumn,
+    TimeRemainingColumn,
+    TransferSpeedColumn,
+)
 from rich.table import Table
 
 from app.llm.catalogue import ModelSpec, ModelState, catalogue, model_folder, model_spec, model_state
@@ -24,7 +31,9 @@ _STATE_TITLES = {
     ModelState.ABSENT: "缺失",
     ModelState.CORRUPT: "损坏",
 }
-_NameArgument = Annotated[str | None, typer.Argument(metavar="[模型名]", help="模型目录中的名称；缺省取设置中的模型。")]
+_NameArgument = Annotated[
+    str | None, typer.Argument(metavar="[模型名]", help="模型目录中的名称；缺省取设置中的模型。")
+]
 
 
 class _Bar:
@@ -58,7 +67,8 @@ class _Bar:
 def pull_command(
     name: _NameArgument = None,
     given: Annotated[
-        Path | None, typer.Option("--from", metavar="路径", help="已有的模型文件，或放着它的文件夹；给出时不联网。")
+        Path | None,
+        typer.Option("--from", metavar="路径", help="已有的模型文件，或放着它的文件夹；给出时不联网。"),
     ] = None,
 ) -> None:
     """取得模型并核对校验和；中断后再次运行会接着取，已有则不再取。

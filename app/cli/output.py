@@ -1,15 +1,10 @@
 """What every command shares: printing, exit statuses, opening the parts of the program."""
 
 import sys
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
 from enum import StrEnum
-from typing import Any
 
 import typer
 from rich.console import Console
-
-from app.settings import Settings
 
 EXIT_FOUND = 1
 EXIT_FAILED = 2

@@ -28,10 +28,17 @@ def list_rules(
     rules = open_rules(load_settings(profile=profile)).values()
     if output_format is Format.JSON:
         keys = ("code", "title", "severity", "points")
-        say(json.dumps([{**{k: getattr(r, k) for k in keys}, "category": r.category} for r in rules], ensure_ascii=False))
+        say(
+            json.dumps(
+                [{**{k: getattr(r, k) for k in keys}, "category": r.category} for r in rules],
+                ensure_ascii=False,
+            )
+        )
         return
     for rule in rules:
-        say(f"{rule.code}  {CATEGORY_TITLES[rule.category]}  {SEVERITY_TITLES[rule.severity]:　<4}  {rule.points:>4g} 分  {rule.title}")
+        say(
+            f"{rule.code}  {CATEGORY_TITLES[rule.category]}  {SEVERITY_TITLES[rule.severity]:　<4}  {rule.points:>4g} 分  {rule.title}"
+        )
 
 
 @rules_app.command("explain")

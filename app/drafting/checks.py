@@ -14,6 +14,10 @@ CheckName = Literal[
     "numbers", "dates", "drugs", "doses", "laterality", "negation", "opposites", "diagnoses", "operations", "plan"
 ]  # fmt: skip
 Outcome = Literal["agrees", "contradicts", "absent", "not_applicable"]
+CHECK_TITLES: dict[CheckName, str] = {
+    "numbers": "数值", "dates": "日期", "drugs": "药名", "doses": "用法用量", "laterality": "侧别",
+    "negation": "有无", "opposites": "性质", "diagnoses": "诊断", "operations": "手术操作", "plan": "是否已实施",
+}  # fmt: skip
 
 SAME_AMOUNT = 0.02
 """Relative difference within which two amounts are one: conversions such as kPa to mmHg are rounded."""

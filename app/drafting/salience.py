@@ -36,6 +36,7 @@ class Cues:
     sections: dict[str, int]
     salient_from: int
     condition: re.Pattern[str]
+    not_condition: re.Pattern[str]
     advice: re.Pattern[str]
     not_advice: re.Pattern[str]
     take_home: re.Pattern[str]
@@ -51,6 +52,7 @@ def cues() -> Cues:
         sections=raw["sections"],
         salient_from=raw["salient_from"],
         condition=re.compile(raw["condition"]),
+        not_condition=re.compile(raw["not_condition"]),
         advice=re.compile(raw["advice"]),
         not_advice=re.compile(raw["not_advice"]),
         take_home=re.compile(raw["take_home"]),

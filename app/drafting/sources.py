@@ -1,5 +1,6 @@
 """The whole stay as source items in time order: sentences of notes, results, reports, orders, procedures."""
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
 from functools import cached_property
@@ -19,6 +20,7 @@ COURSE_NOTES: tuple[DocumentType, ...] = (
 _BRIEF_SECTIONS = {"手术记录": ("手术名称", "术中诊断", "术后诊断", "手术日期"), "会诊记录": ("会诊意见", "会诊建议", "会诊结论")}
 _SHORTEST_COPY = 8
 """Content characters from which an equal sentence is a copy; shorter ones (患者无不适) recur honestly."""
+_LIST_NUMBER = re.compile(r"[(（]?\d{1,2}(?:[.．](?!\d)|[、)）])\s*(?=\S)|[①-⑳]\s*(?=\S)")
 _HAS_CHANGED = frozenset({"高", "低", "异常", "阳性", "危急"})
 ABNORMAL, CRITICAL = 3, 6
 """Weights of an abnormal and of a critical result."""
@@ -146,8 +148,9 @@ def sentences_of(reading: Reading, accepts: Callable[[str], bool] = lambda secti
 
 
 def sentence_item(document: Document, span: Span, section: str) -> SourceItem:
-    """One verbatim sentence as a source item."""
-    evidence = document.evidence(span)
+    """One verbatim sentence as a source item, without its list number."""
+    numbered = _LIST_NUMBER.match(document.text, span.start, span.end)
+    evidence = document.evidence(Span(numbered.end(), span.end) if numbered else span)
     salience = salience_of(evidence.quote, section)
     return SourceItem(
         evidence.quote, evidence, happened_at(document), salience.kind, salience.weight, section, document.kind
@@ -178,7 +181,8 @@ def _lab_item(position: int, lab: LabResult) -> SourceItem:
     critical, changed = lab.flag == "危急", lab.flag in _HAS_CHANGED
     reference = f"，参考值{lab.reference}" if lab.reference else ""
     flag = f"（{lab.flag}{reference}）" if changed else ""
-    text = f"{lab.item}{lab.value}{lab.unit or ''}{flag}"
+    unit = f"×{lab.unit}" if (lab.unit or "").startswith("10") else lab.unit or ""
+    text = f"{lab.item}{lab.value}{unit}{flag}"
     weight = CRITICAL if critical else ABNORMAL - 1 if changed else 0
     return SourceItem(
         text, resource("lab_results", position, lab.id), lab.sampled_at or lab.reported_at,

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
-from app.drafting.checks import CheckResult, run_checks
-from app.drafting.draft import Verdict
+from app.drafting.checks import CHECK_TITLES, CheckResult, run_checks
+from app.drafting.draft import VERDICT_NAMES, Verdict
 from app.drafting.normal import NormalText
 
 SPOKEN_OF = 0.45
@@ -41,6 +41,14 @@ class Verification(NamedTuple):
     probability: float | None
     checks: tuple[CheckResult, ...]
     was_judged: bool = False
+
+    @property
+    def reason(self) -> str:
+        """Why it is not supported, in Chinese; empty where it is."""
+        wrong = next((check for check in self.checks if check.outcome in ("contradicts", "absent")), None)
+        if self.verdict == "supported":
+            return ""
+        return f"{CHECK_TITLES[wrong.name]}与出处不符（{wrong.about}）" if wrong else f"出处{VERDICT_NAMES[self.verdict]}"
 
     @property
     def check_names(self) -> tuple[str, ...]:

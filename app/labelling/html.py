@@ -16,7 +16,7 @@ from app.labelling.text import decode
 
 _HEAD = re.compile(r"<head(?:\s[^>]*)?>", re.IGNORECASE)
 _BODY = re.compile(r"<body(?:\s[^>]*)?>", re.IGNORECASE)
-_OLD_META = re.compile(r"""<meta\s+name=["']?AIGC["']?\s(?:"[^"]*"|'[^']*'|[^>"'])*>\n?""", re.IGNORECASE)
+_OLD_META = re.compile(r"""\n?<meta\s+name=["']?AIGC["']?\s(?:"[^"]*"|'[^']*'|[^>"'])*>""", re.IGNORECASE)
 _UNSEEN = frozenset({"head", "script", "style", "template", "title"})
 _INLINE = frozenset({"a", "abbr", "b", "em", "i", "mark", "small", "span", "strong", "sub", "sup", "u"})
 

@@ -4,28 +4,31 @@ The dictionary is an object of its own, never inside a compressed object stream,
 bytes finds the label. The notice is the business of whoever sets the pages, because it needs their embedded
 font; a PDF whose pages do not show it is refused.
 
-Canonical content: the text of each page as pypdf extracts it, white space left out. Pictures are not sealed.
+Canonical content: the text of each page as pypdf extracts it, white space left out. Pictures and
+annotations are not sealed.
 """
 
 import io
 import re
 from typing import NamedTuple
 
-from pypdf import PdfReader, PdfWriter
+from pypdf import DocumentInformation, PdfReader, PdfWriter
 from pypdf.errors import PyPdfError
+from pypdf.generic import read_string_from_stream
 
 from app.errors import UserError
 from app.labelling.found import Found, read_back
 from app.labelling.label import Label, LabelError, notice_among, sealed, to_json
 
 _KEY = "/AIGC"
-_PLAIN_COPY = re.compile(rb"/AIGC\s*\(((?:[^()\\]|\\.)*)\)", re.DOTALL)
+_COPY = re.compile(rb"/AIGC\s*(?=\()")
 _DAMAGED = (PyPdfError, ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
 
 
 class _Document(NamedTuple):
     pages: tuple[str, ...]
-    label: str
+    copies: tuple[str, ...]
+    is_plain: bool
 
 
 def read(data: bytes) -> Found:
@@ -34,13 +37,15 @@ def read(data: bytes) -> Found:
     Raises:
         UserError: a damaged or encrypted file.
     """
-    document = _pages(data)
-    plain = tuple(re.sub(r"\\(.)", r"\1", copy.decode("latin-1")) for copy in _PLAIN_COPY.findall(data))
+    try:
+        document = _document(data)
+    except _DAMAGED as error:
+        raise UserError("PDF 已损坏，请检查文件是否完整。") from error
     return Found(
-        copies=plain or ((document.label,) if document.label else ()),
-        notice=notice_among("".join(line.split()) for page in document.pages for line in page.splitlines()),
-        content="\f".join("".join(page.split()) for page in document.pages),
-        problems=("隐式标识不是明文，直接扫描文件读不到",) if document.label and not plain else (),
+        copies=document.copies,
+        notice=notice_among(_compact(line) for page in document.pages for line in page.splitlines()),
+        content="\f".join(map(_compact, document.pages)),
+        problems=() if document.is_plain else ("隐式标识不是明文，直接扫描文件读不到",),
     )
 
 
@@ -58,16 +63,22 @@ def write(data: bytes, label: Label, key: bytes) -> bytes:
     return read_back(read, _with_information(data, to_json(final.AIGC)), final, key)
 
 
-def _pages(data: bytes) -> _Document:
-    try:
-        reader = PdfReader(io.BytesIO(data))
-        if reader.is_encrypted:
-            raise UserError("PDF 已加密，请先解除加密。")
-        pages = tuple(page.extract_text() for page in reader.pages)
-        information = reader.metadata
-        return _Document(pages, str(information.get(_KEY, "")) if information else "")
-    except _DAMAGED as error:
-        raise UserError("PDF 已损坏，请检查文件是否完整。") from error
+def _compact(text: str) -> str:
+    """Without white space, and without the zero bytes that pypdf leaves between the glyphs of some CFF fonts."""
+    return "".join(text.replace("\0", "").split())
+
+
+def _document(data: bytes) -> _Document:
+    reader = PdfReader(io.BytesIO(data))
+    if reader.is_encrypted:
+        raise UserError("PDF 已加密，请先解除加密。")
+    pages = tuple(page.extract_text() for page in reader.pages)
+    starts = [match.end() for match in _COPY.finditer(data)]
+    copies = tuple(str(read_string_from_stream(io.BytesIO(data[start:]))) for start in starts)
+    packed = str((reader.metadata or DocumentInformation()).get(_KEY, ""))
+    if packed and not copies:
+        return _Document(pages, (packed,), is_plain=False)
+    return _Document(pages, copies, is_plain=all(data.startswith(b"({", start) for start in starts))
 
 
 def _with_information(data: bytes, value: str) -> bytes:

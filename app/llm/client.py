@@ -5,14 +5,14 @@ import math
 import re
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from itertools import accumulate
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
 from urllib.parse import urlsplit
 
 import jsonschema
+from pydantic import BaseModel, Field, ValidationError
 
 from app.llm.prompts import Message, Prompt
 
@@ -28,7 +28,9 @@ _SEED = 1
 _ALTERNATIVES = 20  # the most that the OpenAI protocol allows
 _ATTEMPTS = 3
 _PAUSE_SECONDS = 0.2
-_CONTEXT_EXCEEDED = re.compile(r"context[ _](size|length|window)|maximum context|prompt is too long", re.IGNORECASE)
+_CONTEXT_EXCEEDED = re.compile(
+    r"context[ _](size|length|window)|maximum context|prompt is too long", re.IGNORECASE
+)
 _CONTROL_TOKEN = re.compile(r"<\|([^|<>]*)\|>")
 _CODE_FENCE = re.compile(r"\s*```(?:json)?\s*(.*?)\s*```\s*", re.DOTALL)
 
@@ -98,6 +100,31 @@ def json_schema_format(schema: Schema) -> dict[str, Any]:
             "json_schema": {"name": "answer", "schema": dict(schema), "strict": True},
         }
     }
+
+
+class _LogprobEntry(BaseModel):
+    """One entry of the protocol's ``logprobs.content``."""
+
+    token: str
+    token_bytes: list[Annotated[int, Field(ge=0, le=255)]] | None = Field(default=None, alias="bytes")
+    logprob: Annotated[float, Field(le=0)]
+    top_logprobs: "list[_LogprobEntry] | None" = None
+
+    @property
+    def raw(self) -> bytes:
+        return (
+            self.token.encode("utf-8", "surrogatepass")
+            if self.token_bytes is None
+            else bytes(self.token_bytes)
+        )
+
+    @property
+    def text(self) -> str:
+        return self.raw.decode("utf-8", "replace")
+
+
+class _Logprobs(BaseModel):
+    content: list[_LogprobEntry] | None = None
 
 
 class LanguageModel:
@@ -202,9 +229,12 @@ class LanguageModel:
 
     def _request_fields(self, schema: Schema | None, max_tokens: int) -> dict[str, Any]:
         # Sent as plain body fields: langchain's own response_format path raises on truncated answers.
+        if schema is None:
+            return {"max_tokens": max_tokens}
         try:
-            return {"max_tokens": max_tokens} | (self._constrain(schema) if schema is not None else {})
-        except ValueError as error:
+            jsonschema.Draft202012Validator.check_schema(schema)
+            return {"max_tokens": max_tokens} | self._constrain(schema)
+        except (jsonschema.SchemaError, ValueError) as error:
             raise ModelFailure("invalid", "答复格式的约定本身有误") from error
 
     def _ask(self, messages: list[Message], fields: dict[str, Any]) -> "AIMessage":
@@ -248,22 +278,22 @@ def choice_probabilities(answer: Answer, start: int, choices: Sequence[str]) -> 
     token written, else in equal shares. The values sum to 1 over the offered choices.
 
     Returns:
-        Empty when the answer has no log-probabilities there, or none of the choices is among them.
+        Empty when none of the choices is written at ``start``, or the answer has no log-probabilities there.
     """
     token = next((t for t in answer.tokens if t.start <= start < t.start + len(t.text)), None)
-    if token is None:
+    written = [choice for choice in choices if answer.text.startswith(choice, start)]
+    if token is None or not written:
         return {}
     lead = answer.text[token.start : start]
-    written = [choice for choice in choices if answer.text.startswith(choice, start)]
     weights = dict.fromkeys(choices, 0.0)
     for text, logprob in _with_itself(token):
         matching = [choice for choice in choices if _begins(text.removeprefix(lead).lstrip(' \n"'), choice)]
-        if text == token.text and written:
+        if text == token.text:
             matching = [max(written, key=len)]
         for choice in matching:
             weights[choice] += math.exp(logprob) / len(matching)
     total = sum(weights.values())
-    return {choice: weight / total for choice, weight in weights.items()} if total else {}
+    return {choice: weight / total for choice, weight in weights.items()}
 
 
 def _with_itself(token: TokenChance) -> tuple[Alternative, ...]:
@@ -315,38 +345,28 @@ def _usage(message: "AIMessage") -> Usage:
 
 def _token_chances(text: str, logprobs: object) -> Iterator[TokenChance]:
     """The tokens with their places in ``text``; none at all when they do not spell it."""
-    content = logprobs.get("content") if isinstance(logprobs, dict) else None
     try:
-        raw = [_bytes(entry) for entry in content or ()]
-        chances = [(entry["logprob"], tuple(_alternatives(entry.get("top_logprobs")))) for entry in content or ()]
-    except (TypeError, KeyError, ValueError, AttributeError):
+        entries = _Logprobs.model_validate(logprobs).content or []
+    except ValidationError:
         return
     whole = text.encode("utf-8", "surrogatepass")
-    if b"".join(raw) != whole:
+    if b"".join(entry.raw for entry in entries) != whole:
         return
-    for piece, end, (logprob, alternatives) in zip(raw, accumulate(map(len, raw)), chances, strict=True):
-        if piece:
+    begun = 0
+    for entry in entries:
+        raw = entry.raw
+        if raw:
             yield TokenChance(
-                text=piece.decode("utf-8", "replace"),
-                start=_characters_before(whole, end - len(piece)),
-                logprob=logprob,
-                alternatives=alternatives,
+                text=entry.text,
+                start=begun - _is_inside_character(raw[0]),
+                logprob=entry.logprob,
+                alternatives=tuple(
+                    Alternative(other.text, other.logprob) for other in entry.top_logprobs or ()
+                ),
             )
+        begun += sum(not _is_inside_character(byte) for byte in raw)
 
 
-def _alternatives(entries: Iterable[Mapping[str, Any]] | None) -> Iterator[Alternative]:
-    for entry in entries or ():
-        yield Alternative(_bytes(entry).decode("utf-8", "replace"), float(entry["logprob"]))
-
-
-def _bytes(entry: Mapping[str, Any]) -> bytes:
-    raw = entry.get("bytes")
-    return bytes(raw) if raw is not None else str(entry["token"]).encode("utf-8", "surrogatepass")
-
-
-def _characters_before(whole: bytes, offset: int) -> int:
-    """How many characters begin before byte ``offset`` and end there or earlier."""
-    before = whole[:offset]
-    begun = sum(byte & 0xC0 != 0x80 for byte in before)
-    inside = offset < len(whole) and whole[offset] & 0xC0 == 0x80
-    return begun - 1 if inside else begun
+def _is_inside_character(byte: int) -> bool:
+    """Whether the byte continues a UTF-8 character that an earlier byte began."""
+    return byte & 0xC0 == 0x80

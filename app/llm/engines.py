@@ -76,7 +76,9 @@ def embedded_server(settings: Settings, *, api_key: str, port: int = 0) -> Itera
     try:
         server = _start(spec, path, settings, api_key, port)
     except RuntimeError as error:
-        raise ModelUnavailable(f"内嵌引擎无法载入模型 {spec.name}，请检查可用内存，端口是否被占用。") from error
+        raise ModelUnavailable(
+            f"内嵌引擎无法载入模型 {spec.name}，请检查可用内存，端口是否被占用。"
+        ) from error
     yield EmbeddedServer(spec, server.listening_address, api_key)
     del server
 
@@ -85,7 +87,7 @@ def compact_grammar(schema: Schema) -> dict[str, Any]:
     """The constraint of llama.cpp: the schema without any optional white space, which costs tokens.
 
     Raises:
-        ValueError: the schema is unsound.
+        ValueError: the engine cannot express the schema.
     """
     from xllamacpp import json_schema_to_grammar
 
@@ -137,7 +139,9 @@ class _Tokenizer:
 
     def __call__(self, text: str) -> int:
         try:
-            return len(self._client.post("/tokenize", json={"content": text}).raise_for_status().json()["tokens"])
+            return len(
+                self._client.post("/tokenize", json={"content": text}).raise_for_status().json()["tokens"]
+            )
         except (httpx.HTTPError, ValueError, KeyError) as error:
             raise OSError(str(error)) from error
 
@@ -161,7 +165,9 @@ def _probe(base_url: str, settings: Settings) -> _Remote:
     """What the server says of the model; a server without a list is believed if the settings name one."""
     try:
         with httpx.Client(trust_env=not is_loopback(base_url), timeout=_PROBE_TIMEOUT_SECONDS) as client:
-            response = client.get(f"{base_url}/models", headers={"Authorization": f"Bearer {settings.model_api_key}"})
+            response = client.get(
+                f"{base_url}/models", headers={"Authorization": f"Bearer {settings.model_api_key}"}
+            )
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         raise ModelUnavailable(f"模型服务 {base_url} 没有答复，请检查网址和服务是否已启动。") from error
     if response.status_code in (401, 403):
@@ -170,7 +176,9 @@ def _probe(base_url: str, settings: Settings) -> _Remote:
     if settings.model_name is not None:
         return _Remote(settings.model_name, models.get(settings.model_name))
     if not models:
-        raise ModelUnavailable(f"模型服务 {base_url} 没有列出模型，请检查网址，或用 BINGLI_MODEL_NAME 指定模型名。")
+        raise ModelUnavailable(
+            f"模型服务 {base_url} 没有列出模型，请检查网址，或用 BINGLI_MODEL_NAME 指定模型名。"
+        )
     return _Remote(*next(iter(models.items())))
 
 

@@ -72,7 +72,9 @@ class Prompt:
         try:
             return Message("system", system.render(values)), Message("user", user.render(values))
         except UndefinedError as error:
-            raise UserError(f"提示词 {self.file} 用到了没有提供的值（{error.message}），请改正该文件。") from error
+            raise UserError(
+                f"提示词 {self.file} 用到了没有提供的值（{error.message}），请改正该文件。"
+            ) from error
 
 
 def load_prompt(name: str, folder: Path = PROMPTS) -> Prompt:

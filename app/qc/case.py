@@ -1,18 +1,27 @@
 """A record under examination: the record with everything that rules compute from it, computed once."""
 
+import re
 from collections.abc import Iterator
 from datetime import datetime
 from functools import cached_property
 from typing import Literal
 
+from app.qc.timeline import Timeline
 from app.records.model import Document, DocumentType, MedicalRecord, Procedure
 from app.text.reading import Reading
+from app.text.width import half_width
 
 COURSE_TYPES: tuple[DocumentType, ...] = (
     "首次病程记录", "日常病程记录", "上级医师查房记录", "交接班记录", "转科记录", "阶段小结",
     "抢救记录", "有创诊疗操作记录", "术前小结", "术后首次病程记录",
 )  # fmt: skip
 """病程类文书 (rule catalogue 1.2)."""
+
+_AGE = re.compile(r"(\d{1,3}(?:\.\d+)?)\s*(岁|周岁|个?月|周|天|日|小时)")
+_YEARS = {
+    "岁": 1.0, "周岁": 1.0, "月": 1 / 12, "个月": 1 / 12, "周": 7 / 365.25, "天": 1 / 365.25, "日": 1 / 365.25,
+    "小时": 1 / 8766,
+}  # fmt: skip
 
 StayEvent = Literal["admission", "discharge", "death"]
 STAY_EVENT_TITLES: dict[StayEvent, str] = {"admission": "入院", "discharge": "出院", "death": "死亡"}
@@ -49,6 +58,11 @@ class Case:
         """The moment of judgement (评估时刻); ``None`` when the record shows no time at all."""
         return self._given_as_of or max(self._moments(), default=None)
 
+    @property
+    def as_of_is_given(self) -> bool:
+        """Whether the moment of judgement was given, not taken from the data."""
+        return self._given_as_of is not None
+
     def _moments(self) -> Iterator[datetime]:
         record, stay = self.record, self.record.encounter
         yield from (m for m in (stay.admitted_at, stay.discharged_at, stay.died_at, record.archived_at) if m)
@@ -59,6 +73,20 @@ class Case:
         yield from (r.reported_at for r in record.exam_reports or () if r.reported_at)
         yield from (p.ended_at for p in record.procedures or () if p.ended_at)
         yield from (v.at for v in record.vitals or () if v.at)
+
+    @cached_property
+    def timeline(self) -> Timeline:
+        """What happened when, and how ill the patient was."""
+        return Timeline(self.record, self.ended_at, self.as_of)
+
+    @cached_property
+    def age_years(self) -> float | None:
+        """The age at admission in years: from the birth date, else as written; ``None`` when not given."""
+        patient, admitted = self.record.patient, self.record.encounter.admitted_at
+        if patient.birth_date and admitted:
+            return max(0.0, (admitted.date() - patient.birth_date).days / 365.25)
+        written = [(float(n), _YEARS[unit]) for n, unit in _AGE.findall(half_width(patient.age or ""))]
+        return sum(number * years for number, years in written) if written else None
 
     def moment_of(self, event: StayEvent) -> datetime | None:
         """When an event of the stay happened; ``None`` when it did not, or is not given."""

@@ -37,17 +37,23 @@ def load_catalogue(folder: Path) -> Catalogue:
     facts = {fact.name: fact for _, fact in _load_unique(folder, (FACT_FOLDER,), Fact, "name")}
     for fact in facts.values():
         if fact.detector is not None and fact.detector not in DETECTORS:
-            raise UserError(f"事实 {fact.name} 的 detector：没有名为 {fact.detector} 的检测器，请更正规则文件。")
+            raise UserError(
+                f"事实 {fact.name} 的 detector：没有名为 {fact.detector} 的检测器，请更正规则文件。"
+            )
     rules: dict[str, Rule] = {}
     for path, rule in _load_unique(folder, RULE_FOLDERS, Rule, "code"):
         for name in rule.fact_names:
             if name not in facts:
-                raise UserError(f"规则文件 {path} 的规则 {rule.code}：没有名为 {name} 的事实，请更正 defect_when 或 applies_when。")
+                raise UserError(
+                    f"规则文件 {path} 的规则 {rule.code}：没有名为 {name} 的事实，请更正 defect_when 或 applies_when。"
+                )
         rules[rule.code] = rule
     return Catalogue(dict(sorted(rules.items())), facts)
 
 
-def _load_unique(folder: Path, subfolders: Iterable[str], model: type[_M], key: str) -> Iterator[tuple[Path, _M]]:
+def _load_unique(
+    folder: Path, subfolders: Iterable[str], model: type[_M], key: str
+) -> Iterator[tuple[Path, _M]]:
     seen: dict[str, Path] = {}
     for path in (path for sub in subfolders for path in sorted((folder / sub).glob("*.yaml"))):
         for entry in _entries(path):

@@ -31,7 +31,9 @@ KIND_TITLES: Mapping[str, str] = {
 class Checker:
     """Checks records against the rules of one profile; safe to use for many records, one after another."""
 
-    def __init__(self, catalogue: Catalogue, profile: Profile, answerer: FactAnswerer, label: Labeller) -> None:
+    def __init__(
+        self, catalogue: Catalogue, profile: Profile, answerer: FactAnswerer, label: Labeller
+    ) -> None:
         """Apply ``profile`` to the catalogue's rules; findings that a model decided are labelled by ``label``."""
         self.rules = profile.applied_to(catalogue.rules)
         self.profile = profile
@@ -67,7 +69,9 @@ class Checker:
         judged = sum(ruling.outcome in ("pass", "defect") for ruling in rulings.values())
         concerned = sum(ruling.outcome != "not_applicable" for ruling in rulings.values())
         scored = score(defective, self.profile)
-        findings = tuple(self._finding(record, rule, hit) for rule in defective for hit in rulings[rule.code].hits)
+        findings = tuple(
+            self._finding(record, rule, hit) for rule in defective for hit in rulings[rule.code].hits
+        )
         generated = any(finding.ai_label for finding in findings)
         result = Result(
             record_id=record.record_id,
@@ -79,7 +83,9 @@ class Checker:
             findings=findings,
         )
         if generated:
-            result = result.model_copy(update={"label": self._label(result.model_dump_json(exclude={"label"}))})
+            result = result.model_copy(
+                update={"label": self._label(result.model_dump_json(exclude={"label"}))}
+            )
         reasons = {code: ruling.reason for code, ruling in rulings.items() if ruling.reason}
         return Report(record, result, reasons, judged / concerned if concerned else 0.0, scored.deductions)
 
@@ -130,7 +136,11 @@ class _Questions:
         ruling = _decide(rule, document, answers)
         if ruling.outcome != "undetermined":
             return ruling
-        open_names = [n for n, a in answers.items() if a.value is None and a.source == "none" and self._answerer.can_ask(n)]
+        open_names = [
+            n
+            for n, a in answers.items()
+            if a.value is None and a.source == "none" and self._answerer.can_ask(n)
+        ]
         if not open_names:
             return ruling
         asked = self._answerer.ask(self._case.reading(document), open_names)
@@ -159,7 +169,9 @@ def _decide(rule: Rule, document: Document, answers: Mapping[str, Answer]) -> Ru
 
 
 def _hit(document: Document, answers: Mapping[str, Answer]) -> Hit:
-    evidence: tuple[Evidence, ...] = tuple(dict.fromkeys(e for answer in answers.values() for e in answer.evidence))
+    evidence: tuple[Evidence, ...] = tuple(
+        dict.fromkeys(e for answer in answers.values() for e in answer.evidence)
+    )
     decided = [answer for answer in answers.values() if answer.value is not None]
     by_model = any(answer.source == "model" for answer in decided)
     confidence = min((answer.confidence for answer in decided), default=1.0)

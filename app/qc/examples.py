@@ -26,9 +26,7 @@ class ExampleRun(NamedTuple):
 
     def __str__(self) -> str:
         reason = f"（{self.reason}）" if self.reason else ""
-        return (
-            f"{self.rule} 的第 {self.number} 个“{OUTCOME_TITLES[self.expected]}”例子得到“{OUTCOME_TITLES[self.outcome]}”{reason}"
-        )
+        return f"{self.rule} 的第 {self.number} 个“{OUTCOME_TITLES[self.expected]}”例子得到“{OUTCOME_TITLES[self.outcome]}”{reason}"
 
 
 def example_record(rule: Rule, example: ExampleInput) -> MedicalRecord:
@@ -40,11 +38,18 @@ def example_record(rule: Rule, example: ExampleInput) -> MedicalRecord:
     Raises:
         UserError: the example is not a record.
     """
-    content: dict[str, Any] = {"documents": [{"text": example}]} if isinstance(example, str) else dict(example)
+    content: dict[str, Any] = (
+        {"documents": [{"text": example}]} if isinstance(example, str) else dict(example)
+    )
     content.setdefault("record_id", f"{rule.code}-example")
     if content.get("documents") is not None:
         content["documents"] = [
-            {"id": f"D{number:02}", "type": rule.applies_to[0] if rule.applies_to else "其他", "text": "（略）", **document}
+            {
+                "id": f"D{number:02}",
+                "type": rule.applies_to[0] if rule.applies_to else "其他",
+                "text": "（略）",
+                **document,
+            }
             for number, document in enumerate(content["documents"], 1)
         ]
     return parse_record(content, f"规则 {rule.code} 的例子")[0]
@@ -61,4 +66,10 @@ def run_examples(rule: Rule, checker: Checker) -> Iterator[ExampleRun]:
     for expected, examples in groups:
         for number, example in enumerate(examples, 1):
             report = checker.check_rule(rule, example_record(rule, example))
-            yield ExampleRun(rule.code, number, expected, report.result.outcomes[rule.code], report.reasons.get(rule.code, ""))
+            yield ExampleRun(
+                rule.code,
+                number,
+                expected,
+                report.result.outcomes[rule.code],
+                report.reasons.get(rule.code, ""),
+            )

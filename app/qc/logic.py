@@ -42,7 +42,8 @@ class Condition:
     def __post_init__(self) -> None:
         for node in ast.walk(self._tree):
             if not isinstance(
-                node, ast.BoolOp | ast.And | ast.Or | ast.UnaryOp | ast.Not | ast.Name | ast.Load | ast.Expression
+                node,
+                ast.BoolOp | ast.And | ast.Or | ast.UnaryOp | ast.Not | ast.Name | ast.Load | ast.Expression,
             ):
                 raise ValueError(f"条件“{self.text}”只能由事实名、and、or、not 和括号组成")
 

@@ -10,7 +10,7 @@ from app.qc.rule import Basis, Category, Severity
 from app.qc.ruling import Outcome
 from app.records.model import Evidence, MedicalRecord
 
-RESULT_FORMAT = "bingli/result/1"
+RESULT_FORMAT: Literal["bingli/result/1"] = "bingli/result/1"
 
 Grade = Literal["甲", "乙", "丙"]
 

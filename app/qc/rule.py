@@ -4,7 +4,7 @@ import re
 from functools import cached_property
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from app.qc.checks import CHECKS, Check
 from app.qc.logic import Condition
@@ -16,11 +16,22 @@ BasisLevel = Literal["national", "provincial", "hospital", "inferred"]
 
 SEVERITIES: tuple[Severity, ...] = ("veto", "major", "minor", "hint")
 SEVERITY_TITLES: dict[Severity, str] = {"veto": "单项否决", "major": "重要", "minor": "一般", "hint": "提示"}
-CATEGORY_TITLES: dict[Category, str] = {"form": "形式", "logic": "逻辑", "content": "内涵", "front_page": "首页"}
+CATEGORY_TITLES: dict[Category, str] = {
+    "form": "形式",
+    "logic": "逻辑",
+    "content": "内涵",
+    "front_page": "首页",
+}
 LEVEL_TITLES: dict[BasisLevel, str] = {
     "national": "国家", "provincial": "省级", "hospital": "医院", "inferred": "推论",
 }  # fmt: skip
-_CATEGORIES: dict[str, Category] = {"F": "form", "L": "logic", "N": "content", "P": "front_page", "S": "content"}
+_CATEGORIES: dict[str, Category] = {
+    "F": "form",
+    "L": "logic",
+    "N": "content",
+    "P": "front_page",
+    "S": "content",
+}
 _DUTY_WORDS = re.compile("应当?|须|必须|需要")
 
 ExampleInput = str | dict[str, Any]
@@ -124,7 +135,11 @@ class Rule(BaseModel):
         assert self.check is not None  # noqa: S101
         if self.check not in CHECKS:
             raise ValueError(f"没有名为 {self.check} 的检查；可用的有 {'、'.join(sorted(CHECKS))}")
-        return CHECKS[self.check](**self.parameters)
+        try:
+            return CHECKS[self.check](**self.parameters)
+        except ValidationError as error:
+            first = error.errors()[0]
+            raise ValueError(f"parameters.{'.'.join(map(str, first['loc']))}：{first['msg']}") from error
 
     @cached_property
     def condition(self) -> Condition:

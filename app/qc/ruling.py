@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Literal, NamedTuple, get_args
 
 from app.records.model import Document, Evidence, Span
@@ -38,18 +39,26 @@ class Hit:
     by_model: bool = False
 
     @classmethod
-    def at(cls, document: Document, *spans: Span, section: str | None = None, **details: object) -> "Hit":
+    def at(cls, document: Document, /, *spans: Span, section: str | None = None, **details: object) -> "Hit":
         """A hit in one document, shown by ``spans`` of its text."""
         quotes = tuple(document.evidence(span) for span in spans)
         return cls(document.id, section, quotes, details)
 
 
+class Due(NamedTuple):
+    """What a rule asks for next, and the moment up to which it is in time."""
+
+    at: datetime
+    what: str
+
+
 class Ruling(NamedTuple):
-    """The outcome of one rule, why, and where."""
+    """The outcome of one rule, why, and where; ``due`` is what a patient still in hospital has coming."""
 
     outcome: Outcome
     reason: str = ""
     hits: tuple[Hit, ...] = ()
+    due: Due | None = None
 
 
 PASSED = Ruling("pass")
@@ -65,6 +74,11 @@ def not_applicable(reason: str) -> Ruling:
     return Ruling("not_applicable", reason)
 
 
+def not_yet(at: datetime, what: str) -> Ruling:
+    """``what`` is still in time up to ``at``: the rule does not apply, but reminds."""
+    return Ruling("not_applicable", "患者在院，书写时限未到", due=Due(at, what))
+
+
 def undetermined(reason: str) -> Ruling:
     """Data are missing; ``reason`` says which."""
     return Ruling("undetermined", reason)
@@ -77,10 +91,12 @@ def combine(rulings: Iterable[Ruling], *, none_reason: str) -> Ruling:
     """One ruling out of several on the same rule (one a document, one an operation).
 
     A defect anywhere is a defect, with all hits; then undetermined; then pass; then not applicable.
+    The earliest of what is due stays due.
     """
     found = list(rulings)
+    due = min((ruling.due for ruling in found if ruling.due), default=None)
     for outcome in _PRECEDENCE:
         same = [ruling for ruling in found if ruling.outcome == outcome]
         if same:
-            return Ruling(outcome, same[0].reason, tuple(hit for ruling in same for hit in ruling.hits))
+            return Ruling(outcome, same[0].reason, tuple(hit for ruling in same for hit in ruling.hits), due)
     return not_applicable(none_reason)

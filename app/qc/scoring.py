@@ -92,7 +92,9 @@ class Profile(BaseModel):
             return rule
         if change.enabled is False:
             return None
-        given = {name: value for name in ("severity", "points") if (value := getattr(change, name)) is not None}
+        given = {
+            name: value for name in ("severity", "points") if (value := getattr(change, name)) is not None
+        }
         parameters = {**rule.parameters, **change.parameters}
         content = {**rule.model_dump(by_alias=True), **given, "parameters": parameters}
         try:
@@ -117,7 +119,9 @@ def load_profile(folder: Path, name: str) -> Profile:
         raise UserError(f"评分方案 {path} 不是有效的 YAML：{' '.join(str(error).split())}") from error
     except ValidationError as error:
         first = error.errors()[0]
-        raise UserError(f"评分方案 {path}，字段 {'.'.join(map(str, first['loc']))}：{first['msg']}") from error
+        raise UserError(
+            f"评分方案 {path}，字段 {'.'.join(map(str, first['loc']))}：{first['msg']}"
+        ) from error
 
 
 class Score(NamedTuple):
@@ -138,7 +142,7 @@ def score(defective: Iterable[Rule], profile: Profile) -> Score:
     superseded = {code for rule in rules.values() for code in rule.supersedes}
     counted = [rule for code, rule in rules.items() if code not in superseded]
     vetoes = tuple(rule.code for rule in counted if rule.severity == "veto")
-    deductions = {code: profile.veto.deduct for code in vetoes}
+    deductions = dict.fromkeys(vetoes, profile.veto.deduct)
     left = {item.name: item.full for item in profile.items}
     for rule in (rule for rule in counted if rule.severity not in ("veto", "hint")):
         item = _item_of(rule.code, profile)

@@ -19,7 +19,7 @@ from pydantic import (
     model_validator,
 )
 
-RECORD_FORMAT = "bingli/record/1"
+RECORD_FORMAT: Literal["bingli/record/1"] = "bingli/record/1"
 CHINA_TIME = timezone(timedelta(hours=8), "Asia/Shanghai")
 
 CoverageKind = Literal[
@@ -102,7 +102,9 @@ class Part(BaseModel):
     @classmethod
     def __pydantic_init_subclass__(cls, **kwargs: object) -> None:
         super().__pydantic_init_subclass__(**kwargs)
-        cls._known = frozenset(name for field, info in cls.model_fields.items() for name in (field, info.alias) if name)
+        cls._known = frozenset(
+            name for field, info in cls.model_fields.items() for name in (field, info.alias) if name
+        )
 
     @model_validator(mode="before")
     @classmethod
@@ -111,7 +113,9 @@ class Part(BaseModel):
             return data
         unknown = {name: value for name, value in data.items() if name not in cls._known}
         if isinstance(info.context, dict):
-            info.context.setdefault("unknown_fields", set()).update(f"{cls.__name__}.{name}" for name in unknown)
+            info.context.setdefault("unknown_fields", set()).update(
+                f"{cls.__name__}.{name}" for name in unknown
+            )
         kept = {name: value for name, value in data.items() if name in cls._known}
         kept["extra"] = {**(data.get("extra") or {}), **unknown}
         return kept
@@ -407,7 +411,16 @@ class MedicalRecord(Part):
         return frozenset(self._present())
 
     def _present(self) -> Iterator[str]:
-        plain = ("documents", "orders", "lab_results", "exam_reports", "procedures", "vitals", "diagnoses", "front_page")
+        plain = (
+            "documents",
+            "orders",
+            "lab_results",
+            "exam_reports",
+            "procedures",
+            "vitals",
+            "diagnoses",
+            "front_page",
+        )
         yield from (kind for kind in plain if getattr(self, kind) is not None)
         if any(document.kind in CONSENT_TYPES for document in self.documents or ()):
             yield "consents"

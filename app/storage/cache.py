@@ -46,7 +46,9 @@ class ContentCache:
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._connection = self._open()
         except (OSError, sqlite3.OperationalError) as error:
-            raise UserError(f"无法打开缓存文件 {path}（{error}），请检查该文件夹的权限和磁盘空间。") from error
+            raise UserError(
+                f"无法打开缓存文件 {path}（{error}），请检查该文件夹的权限和磁盘空间。"
+            ) from error
 
     def __enter__(self) -> Self:
         return self

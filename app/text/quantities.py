@@ -1,14 +1,23 @@
 """Numbers with units, and vital signs."""
 
+import re
+from collections.abc import Iterator
+from functools import cache
 from typing import Literal, NamedTuple
 
 from app.records.model import Span
+from app.text.lexicons import load_mapping
+from app.text.width import half_width
 
 VitalName = Literal["temperature", "pulse", "respiration", "systolic", "diastolic", "spo2", "heart_rate"]
 
 
 class Quantity(NamedTuple):
-    """A number with its unit; ``value`` is ``None`` when masked."""
+    """A number with its unit in one spelling (``lexicons/units.yaml``); ``value`` is ``None`` when masked.
+
+    Of ranges and dimensions (3.5-5.3mmol/L, 3×4cm, 128/78mmHg) every number is a quantity with that unit; the
+    span of a number followed by its unit takes in the unit.
+    """
 
     span: Span
     value: float | None
@@ -17,7 +26,7 @@ class Quantity(NamedTuple):
 
 
 class VitalSign(NamedTuple):
-    """One vital sign; ``value`` is ``None`` when masked or left blank."""
+    """One vital sign in ℃, per minute, mmHg or %; ``value`` is ``None`` when masked or left blank (T  ℃)."""
 
     name: VitalName
     span: Span
@@ -25,11 +34,144 @@ class VitalSign(NamedTuple):
     masked: bool
 
 
+class _Unit(NamedTuple):
+    name: str
+    end: int
+
+
+_POWER = re.compile(r"\s?[×xX*]\s?10\s?(?:\^|\*{1,2}|[Ee])?\s?(?P<power>12|9|6|¹²|⁹|⁶)\s?/\s?[Ll]")
+_POWERS = {"9": "10^9/L", "⁹": "10^9/L", "12": "10^12/L", "¹²": "10^12/L", "6": "10^6/L", "⁶": "10^6/L"}
+# A star is a multiplication sign before a power of ten and in a size (2.5*3cm); else it masks a digit.
+_TIMES = rf"(?:{_POWER.pattern.replace('?P<power>', '?:')}|(?:\s?\*\s?\d+(?:\.\d+)?){{1,2}}\s?[cm]m)"
+_NUMBER = re.compile(rf"[\d*](?:(?<=\d)\d*(?:\.\d+)?(?={_TIMES})|(?:[\d*.]*[\d*])?)")
+_SIZE_STAR = re.compile(r"(?<=[\dm])\s?\*\s?(?=\d+(?:\.\d+)?(?:\s?[cm]m|\s?\*\s?\d))")
+_PLAIN = re.compile(r"\d+(?:\.\d+)?")
+_LINK = re.compile(r"\s?[-~至/×xX*]\s?")
+
+
 def find_quantities(text: str) -> tuple[Quantity, ...]:
-    """The quantities of ``text`` in order."""
-    return ()
+    """The quantities of ``text`` in order; durations are not among them (``app.text.times``)."""
+    half = half_width(text)
+    found: list[Quantity] = []
+    linked: list[re.Match[str]] = []
+    position = 0
+    while number := _NUMBER.search(half, position):
+        if linked and not _LINK.fullmatch(half, linked[-1].end(), number.start()):
+            linked = []
+        linked.append(number)
+        unit = _unit_at(half, number.end())
+        if unit:
+            found.extend(_quantities(linked, unit))
+            linked = []
+        end = unit.end if unit else number.end()
+        star = _SIZE_STAR.match(half, end)
+        position = star.end() if star else end
+    return tuple(found)
+
+
+def _quantities(numbers: list[re.Match[str]], unit: _Unit) -> Iterator[Quantity]:
+    for number in numbers:
+        written, masked = number.group(), "*" in number.group()
+        if masked or _PLAIN.fullmatch(written):
+            end = unit.end if number is numbers[-1] else number.end()
+            yield Quantity(Span(number.start(), end), None if masked else float(written), unit.name, masked)
+
+
+def _unit_at(half: str, position: int) -> _Unit | None:
+    start = position + 1 if half[position : position + 1] == " " else position
+    following = half[start : start + 1]
+    if following in ("×", "x", "X", "*"):
+        power = _POWER.match(half, position)
+        return _Unit(_POWERS[power["power"]], power.end()) if power else None
+    for form, name in _units_by_first().get(following.lower(), ()):
+        end = start + len(form)
+        written = half[start:end]
+        matches = written == form if len(form) == 1 else written.lower() == form.lower()
+        if matches and not (_is_latin(form[-1]) and _is_latin(half[end : end + 1])):
+            return _Unit(name, end)
+    return None
+
+
+def _is_latin(character: str) -> bool:
+    return character.isascii() and character.isalpha()
+
+
+@cache
+def _units_by_first() -> dict[str, tuple[tuple[str, str], ...]]:
+    """The written forms, longest first, by their first character in lower case."""
+    forms = {
+        half_width(form): unit for unit, forms in load_mapping("units").items() for form in (unit, *forms)
+    }
+    by_first: dict[str, list[tuple[str, str]]] = {}
+    for form in sorted(forms, key=len, reverse=True):
+        by_first.setdefault(form[0].lower(), []).append((form, forms[form]))
+    return {first: tuple(pairs) for first, pairs in by_first.items()}
+
+
+_READING = r"(?P<value>\d{1,3}(?:\.\d+)?|[\d.]{0,3}\*[\d*.]{0,4})"
+_UNFILLED = r"[\s:_/]{0,12}"
+_NO_MORE = r"(?![\d.A-Za-z])"
+
+
+def _sign_form(labels: str, unit: str, plausible: str) -> re.Pattern[str]:
+    """A label, then a number with its unit, an empty place before the unit, or a bare plausible number.
+
+    A bare number needs a blank or colon after a one-letter label (P53 is a protein), except one with decimals.
+    """
+    bare = rf"(?:(?:(?<=[\s:_\u4e00-\u9fff])|(?=\d+\.))(?P<bare>{plausible}){_NO_MORE})"
+    return re.compile(rf"(?:{labels})[\s:为约_]{{0,4}}(?:{_READING}\s?{unit}|{bare}|{_UNFILLED}{unit})")
+
+
+_RATE = r"(?:次\s?/?\s?(?:分|min)|次|bpm|/\s?(?:min|分))"
+_SIGNS: tuple[tuple[VitalName, re.Pattern[str]], ...] = (
+    ("temperature", _sign_form(r"体温|(?<![A-Za-z])T", r"(?:℃|°C)", r"3[4-9](?:\.\d)?|4[0-3](?:\.\d)?")),
+    ("pulse", _sign_form(r"脉搏|(?<![A-Za-z])P", _RATE, r"[3-9]\d|1\d\d|2[0-4]\d")),
+    ("respiration", _sign_form(r"呼吸(?:频率)?|(?<![A-Za-z])R", _RATE, r"[6-9]|[1-6]\d")),
+    ("heart_rate", _sign_form(r"心率|(?<![A-Za-z])HR", _RATE, r"[2-9]\d|1\d\d|2[0-9]\d")),
+    (
+        "spo2",
+        _sign_form(
+            r"(?:[Ss][Pp][Oo][2₂]|血氧饱和度|指脉氧(?:饱和度)?|指氧饱和度|(?<!血)氧饱和度)(?:\([^()\n]{0,12}\))?",
+            "%",
+            r"[4-9]\d|100",
+        ),
+    ),
+)
+_PRESSURE = re.compile(
+    r"(?:血压|(?<![A-Za-z])[Bb][Pp])(?:\([^()\n]{0,12}\))?[\s:为约_]{0,4}(?:"
+    r"(?P<systolic>\d{2,3}|\d{0,2}\*[\d*]{0,3})\s?/\s?(?P<diastolic>\d{2,3}|\d{0,2}\*[\d*]{0,3})(?![\d.])"
+    r"|[\s:_]{0,12}/?[\s_]{0,12}(?:mmHg|mmhg|毫米汞柱))"
+)
 
 
 def find_vital_signs(text: str) -> tuple[VitalSign, ...]:
-    """The vital signs of ``text`` in order."""
-    return ()
+    """The vital signs of ``text`` in order of place.
+
+    A label without a value before its unit (T  ℃) is an unfilled placeholder: value ``None``, not masked. A
+    pressure gives a systolic and a diastolic sign.
+    """
+    half = half_width(text)
+    found = [
+        VitalSign(name, Span(*match.span()), *_value(match["value"] or match["bare"]))
+        for name, form in _SIGNS
+        for match in form.finditer(half)
+    ]
+    found.extend(sign for match in _PRESSURE.finditer(half) for sign in _pressures(match))
+    return tuple(sorted(found, key=lambda sign: sign.span))
+
+
+class _Value(NamedTuple):
+    value: float | None
+    masked: bool
+
+
+def _value(written: str | None) -> _Value:
+    masked = written is not None and "*" in written
+    return _Value(None if masked or written is None else float(written), masked)
+
+
+def _pressures(match: re.Match[str]) -> Iterator[VitalSign]:
+    names: tuple[VitalName, VitalName] = ("systolic", "diastolic")
+    for name in names:
+        span = Span(*match.span(name)) if match[name] else Span(*match.span())
+        yield VitalSign(name, span, *_value(match[name]))

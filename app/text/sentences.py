@@ -7,14 +7,12 @@ from typing import NamedTuple
 from app.records.model import Span
 from app.text.width import half_width
 
-# Brackets of up to 60 characters are one unit; the atomic groups keep matching linear.
+# Brackets of up to 60 characters are one unit; the possessive groups keep matching linear.
 _BRACKET = r"\([^()\n]{0,60}\)|【[^【】\n]{0,60}】|“[^“”\n]{0,60}”"
-_LIST_NUMBER = r"(?>\(?\d{1,2}(?:[、)]|\.(?!\d))\s*|[①-⑳]\s*)"
-_SENTENCE = re.compile(rf"(?>{_LIST_NUMBER})?(?>{_BRACKET}|[^。!?;\n])+[。!?;]*[,、)】”’\"]*|[。!?;]+")
+_LIST_NUMBER = r"(?:\(?\d{1,2}(?:[、)]|\.(?!\d))\s*|[①-⑳]\s*)?+"
+_SENTENCE = re.compile(rf"{_LIST_NUMBER}(?>[^。!?;\n(【“]+|{_BRACKET}|[(【“])+[。!?;]*[,、)】”’\"]*|[。!?;]+")
 _LONG = 100
-_PIECE = re.compile(
-    rf"(?>{_BRACKET}|[^\n]){{1,{_LONG}}}(?:(?<=,)(?!\d)|\Z)|(?>{_BRACKET}|[^,\n]|,(?=\d))+(?:,|\Z)|,+"
-)
+_CLAUSE = re.compile(rf"(?>(?>[^,\n(【“]|,(?=\d)|{_BRACKET}|[(【“])+,*|,+|\n+)")
 _WORD = re.compile(r"\S")
 
 
@@ -43,9 +41,19 @@ def _stretches(half: str, start: int, end: int) -> Iterator[Span]:
     for match in _SENTENCE.finditer(half, start, end):
         if match.end() - match.start() <= _LONG:
             yield _stripped(half, match.start(), match.end())
-            continue
-        for piece in _PIECE.finditer(half, match.start(), match.end()):
-            yield _stripped(half, piece.start(), piece.end())
+        else:
+            yield from _pieces(half, match.start(), match.end())
+
+
+def _pieces(half: str, start: int, end: int) -> Iterator[Span]:
+    """A long sentence as runs of whole comma clauses, each run as long as allowed."""
+    cut = start
+    for clause in _CLAUSE.finditer(half, start, end):
+        if clause.end() - start > _LONG and cut > start:
+            yield _stripped(half, start, cut)
+            start = cut
+        cut = clause.end()
+    yield _stripped(half, start, end)
 
 
 def _stripped(half: str, start: int, end: int) -> Span:

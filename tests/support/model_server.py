@@ -60,7 +60,9 @@ Script = Reply | Sequence[Reply] | Callable[[dict[str, Any]], Reply]
 class ModelServer:
     """The server; runs while its context is open. ``requests`` holds the bodies it was sent, in order."""
 
-    def __init__(self, script: Script = Reply(), *, models: Sequence[str] = ("double",), api_key: str | None = None):
+    def __init__(
+        self, script: Script = Reply(), *, models: Sequence[str] = ("double",), api_key: str | None = None
+    ):
         self.requests: list[dict[str, Any]] = []
         self.models = list(models)
         self.api_key = api_key
@@ -106,12 +108,12 @@ class _Handler(BaseHTTPRequestHandler):
     def log_message(self, *arguments: object) -> None:
         pass
 
-    def do_GET(self) -> None:  # noqa: N802
+    def do_GET(self) -> None:
         if not self._is_authorised():
             return
         self._send(200, json.dumps({"object": "list", "data": [{"id": name} for name in self.double.models]}))
 
-    def do_POST(self) -> None:  # noqa: N802
+    def do_POST(self) -> None:
         request = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         if not self._is_authorised():
             return

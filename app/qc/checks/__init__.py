@@ -4,7 +4,15 @@ from importlib import import_module
 
 from app.qc.checks.base import CHECKS, Check
 
-for _module in ("presence", "deadline", "frequency", "signature", "order_of_events", "agreement", "similarity"):
+for _module in (
+    "presence",
+    "deadline",
+    "frequency",
+    "signature",
+    "order_of_events",
+    "agreement",
+    "similarity",
+):
     import_module(f"app.qc.checks.{_module}")
 
 __all__ = ["CHECKS", "Check"]

@@ -28,7 +28,9 @@ class LateralityContradicted(Check, name="laterality_contradicted"):
 
     def rule_on(self, case: Case, applies_to: tuple[DocumentType, ...]) -> Ruling:
         """Judge each sided procedure and combine."""
-        concerned = [p for p in case.record.procedures or () if p.kind in self.kinds and p.laterality in _OPPOSITE]
+        concerned = [
+            p for p in case.record.procedures or () if p.kind in self.kinds and p.laterality in _OPPOSITE
+        ]
         rulings = (self._rule_on_procedure(case, procedure, applies_to) for procedure in concerned)
         return combine(rulings, none_reason="没有分左右的手术、操作")
 
@@ -40,7 +42,8 @@ class LateralityContradicted(Check, name="laterality_contradicted"):
             (document, side.span, side.side)
             for document in case.documents_for(procedure, *types)
             for side in find_sides(document.text)
-            if side.site and (side.site in site or site in side.site or document.text.startswith(site, side.span.end))
+            if side.site
+            and (side.site in site or site in side.site or document.text.startswith(site, side.span.end))
         ]
         wrong = [(d, span) for d, span, side in sided if side == _OPPOSITE[procedure.laterality or ""]]
         if not wrong:
@@ -48,11 +51,17 @@ class LateralityContradicted(Check, name="laterality_contradicted"):
         right = next(((d, span) for d, span, side in sided if side == procedure.laterality), None)
         return defect(*(self._hit(procedure, d, span, right) for d, span in wrong))
 
-    def _hit(self, procedure: Procedure, document: Document, span: Span, right: tuple[Document, Span] | None) -> Hit:
+    def _hit(
+        self, procedure: Procedure, document: Document, span: Span, right: tuple[Document, Span] | None
+    ) -> Hit:
         evidence = [_widened(document, span, procedure.site or "")]
         if right is not None:
             evidence.append(_widened(*right, procedure.site or ""))
-        details = {"procedure": procedure.name or "手术", "side": procedure.laterality, "document": document.title or document.kind}
+        details = {
+            "procedure": procedure.name or "手术",
+            "side": procedure.laterality,
+            "document": document.title or document.kind,
+        }
         return Hit(document.id, None, tuple(evidence), details)
 
 
@@ -88,9 +97,17 @@ class AllergenOrdered(Check, name="allergen_ordered"):
         for document in case.record.documents_of(*types):
             for mention in find_mentions(document.text, terms):
                 after = document.text[mention.span.end : mention.span.end + 6]
-                if mention.assertion is Assertion.PRESENT and mention.subject == "patient" and "过敏" in after:
+                if (
+                    mention.assertion is Assertion.PRESENT
+                    and mention.subject == "patient"
+                    and "过敏" in after
+                ):
                     end = mention.span.end + after.index("过敏") + 2
-                    yield _Allergen(mention.term, _related(mention.term, members), document.evidence(Span(mention.span.start, end)))
+                    yield _Allergen(
+                        mention.term,
+                        _related(mention.term, members),
+                        document.evidence(Span(mention.span.start, end)),
+                    )
 
     def _hit(self, order: Order, allergens: list["_Allergen"]) -> Hit | None:
         written = (order.drug.name if order.drug else None) or order.content or ""

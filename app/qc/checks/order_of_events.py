@@ -42,7 +42,9 @@ class WrittenBefore(DocumentCheck, name="written_before"):
             return undetermined("文书没有完成时间")
         if done >= moment:
             return PASSED
-        return defect(Hit.at(document, document=document.title or document.kind, done=shown(done), moment=shown(moment)))
+        return defect(
+            Hit.at(document, document=document.title or document.kind, done=shown(done), moment=shown(moment))
+        )
 
 
 class WrittenAhead(DocumentCheck, name="written_ahead"):

@@ -1,18 +1,31 @@
 """Whether documents, sections and required elements are there."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from datetime import timedelta
+from functools import cached_property
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from app.qc.case import STAY_EVENT_TITLES, Case, StayEvent
 from app.qc.checks.base import Check, DocumentCheck
-from app.qc.ruling import PASSED, Hit, Ruling, combine, defect, not_applicable, undetermined
+from app.qc.ruling import PASSED, Hit, Ruling, combine, defect, not_applicable, not_yet, undetermined
+from app.qc.timeline import day_of, later
 from app.records.model import Document, DocumentType, Procedure, Span
 from app.text.reading import Reading
 from app.text.sections import is_blank
 
 _CHINESE = re.compile(r"[\u4e00-\u9fff]")
+_HEAD_SECTIONS = frozenset(
+    ("", "姓名", "性别", "年龄", "民族", "婚姻状况", "出生地", "职业", "住址", "联系电话", "科别", "病房", "床号",
+     "住院号", "页码", "入院日期", "出院日期", "住院天数", "记录时间", "就诊时间", "病史陈述者", "可靠程度", "签名")
+)  # fmt: skip
+
+
+def has_headings(reading: Reading) -> bool:
+    """Whether the document is cut into sections: it has headings beyond those of its head and signature."""
+    return any(section.name not in _HEAD_SECTIONS for section in reading.sections)
 
 
 class DocumentMissing(Check, name="document_missing"):
@@ -37,22 +50,19 @@ class DocumentMissing(Check, name="document_missing"):
         start = case.moment_of(self.after)
         if start is None:
             return self._without_start(case)
-        if not self._is_due(case):
-            return not_applicable("患者在院，书写时限未到")
-        return defect(Hit(details={"missing": "、".join(applies_to)}))
+        limit = later(start, timedelta(hours=self.due_hours))
+        if case.is_past(limit) and not (
+            # The absence from a finished record counts, unless somebody asks as of a moment before the limit.
+            self.after != "admission" and case.as_of_is_given and case.as_of and case.as_of <= limit
+        ):
+            return defect(Hit(details={"missing": "、".join(applies_to)}))
+        return not_yet(limit, "或".join(applies_to))
 
     def _without_start(self, case: Case) -> Ruling:
         happened = case.is_over if self.after != "death" else case.record.encounter.disposition == "死亡"
         if self.after == "admission" or happened:
             return undetermined(f"未提供{STAY_EVENT_TITLES[self.after]}时间")
         return not_applicable(f"未{STAY_EVENT_TITLES[self.after]}")
-
-    def _is_due(self, case: Case) -> bool:
-        start = case.moment_of(self.after)
-        if start is None or case.as_of is None:
-            return False
-        hours = (case.as_of - start).total_seconds() / 3600
-        return hours > self.due_hours or (self.after == "admission" and case.is_over) or self.after != "admission"
 
 
 class ProcedureDocumentMissing(Check, name="procedure_document_missing"):
@@ -63,12 +73,16 @@ class ProcedureDocumentMissing(Check, name="procedure_document_missing"):
         not_in_emergency: whether emergency procedures are exempt.
         by_anesthetist: only procedures under anaesthesia given by an anaesthetist.
         signed_by: roles of which one must have signed the document.
+        due_hours: hours after the procedure from which the absence counts while the patient is in hospital.
+        within: types in which a passage on the procedure, from its day or the next, will do.
     """
 
     kinds: tuple[str, ...]
     not_in_emergency: bool = False
     by_anesthetist: bool = False
     signed_by: tuple[str, ...] = ()
+    due_hours: float = Field(default=0, ge=0)
+    within: tuple[DocumentType, ...] = ()
 
     def rule_on(self, case: Case, applies_to: tuple[DocumentType, ...]) -> Ruling:
         """Judge each procedure and combine."""
@@ -85,10 +99,28 @@ class ProcedureDocumentMissing(Check, name="procedure_document_missing"):
         details = {"procedure": procedure.name or "手术", "missing": "、".join(types)}
         documents = case.documents_for(procedure, *types)
         if not documents:
-            return defect(Hit(details={**details, "what": "缺"}))
-        if self.signed_by and not any(_is_signed(document, self.signed_by) for document in documents):
-            return defect(Hit(documents[0].id, details={**details, "what": f"没有{'或'.join(self.signed_by)}签名的"}))
+            done = procedure.ended_at or procedure.started_at
+            limit = done and later(done, timedelta(hours=self.due_hours))
+            if limit and not case.is_past(limit):
+                return not_yet(limit, f"{details['procedure']}的{details['missing']}")
+            return (
+                PASSED if self._is_told(case, procedure) else defect(Hit(details={**details, "what": "缺"}))
+            )
+        if self.signed_by and not any(is_signed(document, self.signed_by) for document in documents):
+            what = f"没有{'或'.join(self.signed_by)}签名的"
+            return defect(Hit(documents[0].id, details={**details, "what": what}))
         return PASSED
+
+    def _is_told(self, case: Case, procedure: Procedure) -> bool:
+        if not procedure.name:
+            return False
+        done = procedure.ended_at or procedure.started_at
+        for document in case.record.documents_of(*self.within):
+            moment = document.event_at or document.completed_at
+            is_near = done is None or moment is None or 0 <= (day_of(moment) - day_of(done)).days <= 1
+            if is_near and procedure.name in document.text:
+                return True
+        return False
 
     def _exemption(self, procedure: Procedure) -> Ruling | None:
         if self.not_in_emergency:
@@ -102,34 +134,9 @@ class ProcedureDocumentMissing(Check, name="procedure_document_missing"):
         return None
 
 
-def _is_signed(document: Document, roles: tuple[str, ...]) -> bool:
+def is_signed(document: Document, roles: tuple[str, ...]) -> bool:
+    """Whether somebody in one of the roles signed."""
     return any(signature.role in roles and signature.name for signature in document.signatures or ())
-
-
-class SectionMissing(DocumentCheck, name="section_missing"):
-    """A document whose section is absent, blank, or too short to say anything.
-
-    Attributes:
-        sections: names of the section, any of which will do.
-        minimum_characters: the fewest Chinese characters that count as content.
-    """
-
-    sections: tuple[str, ...] = Field(min_length=1)
-    minimum_characters: int = Field(default=0, ge=0)
-
-    def rule_on_document(self, case: Case, document: Document) -> Ruling:
-        """Judge one document."""
-        reading = case.reading(document)
-        if not reading.sections:
-            return undetermined("文书没有可识别的段落标题")
-        section = reading.section(*self.sections)
-        details = {"section": self.sections[0], "document": document.kind}
-        if section is None:
-            return defect(Hit.at(document, section=self.sections[0], **details))
-        content = section.body.of(document.text)
-        if is_blank(content) or len(_CHINESE.findall(content)) < self.minimum_characters:
-            return defect(Hit.at(document, section.heading, section=section.name, **details))
-        return PASSED
 
 
 class Element(BaseModel):
@@ -139,16 +146,169 @@ class Element(BaseModel):
         name: as the user reads it.
         sections: headings that hold it.
         pattern: a regular expression that shows it in the half-width text.
-        fields: paths into the record, such as ``patient.sex``.
+        fields: paths into the record, such as ``patient.sex``, or the document: ``document.written_at``.
+        signature_roles: roles of which one must have signed; not judged without signature data.
+        participants: how many people must be given with name and title.
+        types: only documents of these types need it; by default all.
+        required_if: a pattern for title and text; without it the element is not needed.
+        excused_if: a pattern that makes it unnecessary. With both given and neither found, nobody knows.
+        from_age: the age in years from which patients have it.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, ignored_types=(cached_property,))
 
     name: str
     sections: tuple[str, ...] = ()
     pattern: str | None = None
     fields: tuple[str, ...] = ()
     signature_roles: tuple[str, ...] = ()
+    participants: int = Field(default=0, ge=0)
+    types: tuple[DocumentType, ...] = ()
+    required_if: str | None = None
+    excused_if: str | None = None
+    from_age: float | None = None
+
+    @cached_property
+    def _pattern(self) -> re.Pattern[str]:
+        return re.compile(self.pattern or r"(?!)")
+
+    @cached_property
+    def _required(self) -> re.Pattern[str]:
+        return re.compile(self.required_if or r"(?!)")
+
+    @cached_property
+    def _excused(self) -> re.Pattern[str]:
+        return re.compile(self.excused_if or r"(?!)")
+
+    def is_required(self, case: Case, reading: Reading) -> bool | None:
+        """Whether this document needs the element; ``None`` when that cannot be seen."""
+        document = reading.document
+        if self.types and document.kind not in self.types:
+            return False
+        if self.from_age is not None and (case.age_years is None or case.age_years < self.from_age):
+            return None if case.age_years is None else False
+        if self.required_if is None and self.excused_if is None:
+            return True
+        title = document.title or ""
+        if self._excused.search(title) or self._excused.search(reading.half):
+            return False
+        if self.required_if is None or self._required.search(title) or self._required.search(reading.half):
+            return True
+        return None if self.excused_if is not None else False
+
+    def is_there(self, case: Case, reading: Reading, spans: Iterable[Span]) -> bool | None:
+        """Whether the element is there, its pattern within ``spans``; ``None`` for a signature not delivered."""
+        document = reading.document
+        if any(not is_blank(reading.body(name)) for name in self.sections):
+            return True
+        if self.pattern and any(self._pattern.search(reading.half, *span) for span in spans):
+            return True
+        if any(value not in (None, "") for value in _field_values(case, document, self.fields)):
+            return True
+        if self.participants and _named_people(document) >= self.participants:
+            return True
+        if self.signature_roles:
+            if is_signed(document, self.signature_roles):
+                return True
+            return None if "signatures" not in case.record.delivered else False
+        return False
+
+
+def _field_values(case: Case, document: Document, paths: tuple[str, ...]) -> Iterator[object]:
+    for path in paths:
+        first, *names = path.split(".")
+        value: object = document if first == "document" else getattr(case.record, first, None)
+        for name in names:
+            value = value.get(name) if isinstance(value, dict) else getattr(value, name, None)
+        yield value
+
+
+def _named_people(document: Document) -> int:
+    return sum(bool(person.name and person.title) for person in document.participants or ())
+
+
+def _missing(
+    elements: tuple[Element, ...], case: Case, reading: Reading, spans: tuple[Span, ...]
+) -> tuple[list[str], list[str]]:
+    """The names of the elements that are missing, and of those of which it is unknown whether they are needed."""
+    missing: list[str] = []
+    unknown: list[str] = []
+    for element in elements:
+        required = element.is_required(case, reading)
+        if required is False or element.is_there(case, reading, spans) is not False:
+            continue
+        (missing if required else unknown).append(element.name)
+    return missing, unknown
+
+
+class SectionMissing(DocumentCheck, name="section_missing"):
+    """A document whose section is absent, blank, too short or without what it must tell.
+
+    Attributes:
+        sections: names of the section, any of which will do.
+        minimum_characters: the fewest Chinese characters that count as content.
+        elements: what the section must tell; looked for in it and in the sections ``elsewhere``.
+        tolerated: how many elements may be missing.
+        elsewhere: names of sections that may hold the elements instead; ``*`` is the whole document.
+        from_age: the age in years from which patients have the section.
+        sex: the sex that has it; by default both.
+    """
+
+    sections: tuple[str, ...] = Field(min_length=1)
+    minimum_characters: int = Field(default=0, ge=0)
+    elements: tuple[Element, ...] = ()
+    tolerated: int = Field(default=0, ge=0)
+    elsewhere: tuple[str, ...] = ()
+    from_age: float | None = None
+    sex: Literal["男", "女"] | None = None
+
+    def rule_on_document(self, case: Case, document: Document) -> Ruling:
+        """Judge one document."""
+        sex, age = case.record.patient.sex, case.age_years
+        if self.sex is not None and sex != self.sex:
+            is_unknown = sex in (None, "未知")
+            return undetermined("未提供性别") if is_unknown else not_applicable(f"患者性别为{sex}")
+        if self.from_age is not None and age is not None and age < self.from_age:
+            return not_applicable(f"患者不满{self.from_age:g}岁")
+        ruling = self._rule_on_reading(case, case.reading(document))
+        if ruling.outcome == "defect" and self.from_age is not None and age is None:
+            return undetermined("未提供年龄")
+        return ruling
+
+    def _rule_on_reading(self, case: Case, reading: Reading) -> Ruling:
+        if not has_headings(reading):
+            return undetermined("文书没有可识别的段落标题")
+        text = reading.document.text
+        found = [s for s in reading.sections if s.name in self._names(reading)]
+        told = [s for s in found if self._says_enough(s.body.of(text))]
+        spans = tuple(s.body for s in told) + self._elsewhere(reading)
+        missing, _ = _missing(self.elements, case, reading, spans)
+        if self.elements and spans and len(missing) <= self.tolerated:
+            return PASSED
+        if not told:
+            problem = "内容空白或过短" if found else "没有这一段"
+            return self._defect(reading, problem, [s.heading for s in found[:1]], self.sections[0])
+        if not self.elements:
+            return PASSED
+        return self._defect(reading, f"没有写{'、'.join(missing)}", [told[0].heading], "、".join(missing))
+
+    def _defect(self, reading: Reading, problem: str, headings: list[Span], missing: str) -> Ruling:
+        document, section = reading.document, self.sections[0]
+        details = {"document": document.kind, "section": section, "problem": problem, "missing": missing}
+        return defect(Hit(document.id, section, tuple(map(document.evidence, headings)), details))
+
+    def _says_enough(self, content: str) -> bool:
+        return not is_blank(content) and len(_CHINESE.findall(content)) >= self.minimum_characters
+
+    def _names(self, reading: Reading) -> frozenset[str]:
+        canonical = (reading.section(name) for name in self.sections)
+        return frozenset(section.name for section in canonical if section is not None)
+
+    def _elsewhere(self, reading: Reading) -> tuple[Span, ...]:
+        if "*" in self.elsewhere:
+            return (Span(0, len(reading.half)),)
+        found = (reading.section(name) for name in self.elsewhere)
+        return tuple(section.body for section in found if section is not None)
 
 
 class ElementsMissing(DocumentCheck, name="elements_missing"):
@@ -157,44 +317,40 @@ class ElementsMissing(DocumentCheck, name="elements_missing"):
     Attributes:
         elements: what must be there.
         within: names of the section that holds them all; by default the whole document.
+        beside: names of further sections in which patterns are looked for.
         tolerated: how many may be missing.
+        needs_headings: whether a document without recognisable headings cannot be judged.
+        judgeable_by: names of elements; a document with none of them cannot be judged.
     """
 
     elements: tuple[Element, ...] = Field(min_length=1)
     within: tuple[str, ...] = ()
+    beside: tuple[str, ...] = ()
     tolerated: int = Field(default=0, ge=0)
+    needs_headings: bool = False
+    judgeable_by: tuple[str, ...] = ()
 
     def rule_on_document(self, case: Case, document: Document) -> Ruling:
         """Judge one document."""
         reading = case.reading(document)
-        span, heading = Span(0, len(document.text)), None
+        spans: tuple[Span, ...] = (Span(0, len(document.text)),)
+        heading = None
         if self.within:
             section = reading.section(*self.within)
             if section is None or is_blank(section.body.of(document.text)):
                 return not_applicable(f"没有{self.within[0]}段，由缺段规则判定")
-            span, heading = section.body, section.heading
-        missing = [e.name for e in self.elements if not self._is_there(e, case, document, reading, span)]
-        if len(missing) <= self.tolerated:
+            more = (reading.section(name) for name in self.beside)
+            spans, heading = (section.body, *(s.body for s in more if s is not None)), section.heading
+        missing, unknown = _missing(self.elements, case, reading, spans)
+        if len(missing) + len(unknown) <= self.tolerated:
             return PASSED
-        spans = (heading,) if heading else ()
-        return defect(
-            Hit.at(document, *spans, section=self.within[0] if self.within else None,
-                   missing="、".join(missing), document=document.kind)
-        )  # fmt: skip
-
-    def _is_there(self, element: Element, case: Case, document: Document, reading: Reading, span: Span) -> bool:
-        if any(not is_blank(reading.body(name)) for name in element.sections):
-            return True
-        if element.pattern and re.compile(element.pattern).search(reading.half, span.start, span.end):
-            return True
-        if element.signature_roles and _is_signed(document, element.signature_roles):
-            return True
-        return any(value not in (None, "") for value in _field_values(case, element.fields))
-
-
-def _field_values(case: Case, paths: tuple[str, ...]) -> Iterator[object]:
-    for path in paths:
-        value: object = case.record
-        for name in path.split("."):
-            value = getattr(value, name, None)
-        yield value
+        if self.needs_headings and not has_headings(reading):
+            return undetermined("文书没有可识别的段落标题")
+        if self.judgeable_by and set(self.judgeable_by) <= {*missing, *unknown}:
+            return undetermined(f"文书和患者信息中都没有{'、'.join(self.judgeable_by)}")
+        if len(missing) <= self.tolerated:
+            return undetermined(f"看不出本文书是否应有{'、'.join(unknown)}")
+        headings = (heading,) if heading else ()
+        section_name = self.within[0] if self.within else None
+        details = {"missing": "、".join(missing), "document": document.title or document.kind}
+        return defect(Hit.at(document, *headings, section=section_name, **details))

@@ -9,7 +9,10 @@ from app.qc.checks.base import DocumentCheck
 from app.qc.ruling import PASSED, Hit, Ruling, defect, undetermined
 from app.records.model import Document, Span
 
-_SIGNED_IN_TEXT = re.compile(r"(?:医师|医生|记录者|签名|护士|术者)(?:签名|签字)?[:：/ ]{1,3}[\u4e00-\u9fff·*]{2,6}\s*(?:[/／]|\d|$)", re.M)
+_SIGNED_IN_TEXT = re.compile(
+    r"(?:医师|医生|记录者|签名|护士|术者)(?:签名|签字)?[:：/ ]{1,3}[\u4e00-\u9fff·*]{2,6}\s*(?:[/／]|\d|$)",
+    re.M,
+)
 _SIGNATURE_AREA = re.compile(r"签名|签字")
 _TRAINEES = ("实习医师", "试用期医师", "实习生", "规培学员")
 
@@ -39,7 +42,12 @@ class SignatureMissing(DocumentCheck, name="signature_missing"):
         area = list(_SIGNATURE_AREA.finditer(half))[-1:]
         spans = [Span(match.start(), match.end()) for match in area]
         return defect(
-            Hit.at(document, *spans, missing="、".join("或".join(r) for r in missing), document=document.title or document.kind)
+            Hit.at(
+                document,
+                *spans,
+                missing="、".join("或".join(r) for r in missing),
+                document=document.title or document.kind,
+            )
         )
 
 
@@ -55,4 +63,6 @@ class UnqualifiedAuthor(DocumentCheck, name="unqualified_author"):
             return PASSED
         if any(s.role == "审核者" and s.name for s in document.signatures or ()):
             return PASSED
-        return defect(Hit.at(document, author=author.name or "书写者", document=document.title or document.kind))
+        return defect(
+            Hit.at(document, author=author.name or "书写者", document=document.title or document.kind)
+        )

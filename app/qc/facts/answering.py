@@ -29,7 +29,13 @@ class _Judgement(NamedTuple):
 class FactAnswerer:
     """Answers facts about documents; without a model, what detectors leave open stays unknown."""
 
-    def __init__(self, facts: Mapping[str, Fact], model: LanguageModel | None, prompt: Prompt, cache: ContentCache | None) -> None:
+    def __init__(
+        self,
+        facts: Mapping[str, Fact],
+        model: LanguageModel | None,
+        prompt: Prompt,
+        cache: ContentCache | None,
+    ) -> None:
         """Use ``model`` (or none) with ``prompt``; keep its answers in ``cache`` (or nowhere)."""
         self._facts = facts
         self._model = model
@@ -74,13 +80,19 @@ class FactAnswerer:
                 for name, judgement in self._judge(title, window, facts).items():
                     judged[name].append(judgement)
         except ModelFailure as failure:
-            return {fact.name: Answer(None, source="none", confidence=0.0, reason=failure.reason) for fact in facts}
+            return {
+                fact.name: Answer(None, source="none", confidence=0.0, reason=failure.reason)
+                for fact in facts
+            }
         return {fact.name: _decided(reading, fact, judged[fact.name]) for fact in facts}
 
     def _judge(self, title: str, window: Sequence[Sentence], facts: Sequence[Fact]) -> dict[str, _Judgement]:
         assert self._model is not None  # noqa: S101
         texts = [sentence.quote for sentence in window]
-        keys = {f.name: content_key("fact", self._model.identity, self._prompt.key, title, *texts, f.question) for f in facts}
+        keys = {
+            f.name: content_key("fact", self._model.identity, self._prompt.key, title, *texts, f.question)
+            for f in facts
+        }
         kept = {name: value for name, key in keys.items() if self._cache and (value := self._cache.get(key))}
         judgements = {name: _recalled(value, window) for name, value in kept.items()}
         open_facts = [fact for fact in facts if fact.name not in judgements]
@@ -88,7 +100,10 @@ class FactAnswerer:
             return judgements
         values = {"section": title, "sentences": texts, "questions": [fact.question for fact in open_facts]}
         answer = self._model.answer(
-            self._prompt, values, schema=answer_schema(len(open_facts), len(texts)), max_tokens=24 * len(open_facts) + 16
+            self._prompt,
+            values,
+            schema=answer_schema(len(open_facts), len(texts)),
+            max_tokens=24 * len(open_facts) + 16,
         )
         for fact, judgement in zip(open_facts, _judgements(answer, window), strict=True):
             judgements[fact.name] = judgement
@@ -104,13 +119,22 @@ def answer_schema(questions: int, sentences: int) -> dict[str, Any]:
         "type": "object",
         "properties": {
             "v": {"type": "string", "enum": [YES, NO]},
-            "s": {"type": "array", "items": {"type": "integer", "enum": list(range(1, sentences + 1))}, "maxItems": EVIDENCE_LIMIT},
+            "s": {
+                "type": "array",
+                "items": {"type": "integer", "enum": list(range(1, sentences + 1))},
+                "maxItems": EVIDENCE_LIMIT,
+            },
         },
         "required": ["v", "s"],
         "additionalProperties": False,
     }
     names = [str(number) for number in range(1, questions + 1)]
-    return {"type": "object", "properties": dict.fromkeys(names, one), "required": names, "additionalProperties": False}
+    return {
+        "type": "object",
+        "properties": dict.fromkeys(names, one),
+        "required": names,
+        "additionalProperties": False,
+    }
 
 
 def _judgements(answer: ModelAnswer, window: Sequence[Sentence]) -> list[_Judgement]:
@@ -150,4 +174,6 @@ def _decided(reading: Reading, fact: Fact, judgements: Sequence[_Judgement]) -> 
         return Answer(True, evidence, "model", best.probability)
     if best.probability <= fact.denial_threshold:
         return Answer(False, evidence, "model", 1 - best.probability)
-    return Answer(None, evidence, "model", best.probability, f"模型把握不足（“是”的概率 {best.probability:.2f}）")
+    return Answer(
+        None, evidence, "model", best.probability, f"模型把握不足（“是”的概率 {best.probability:.2f}）"
+    )

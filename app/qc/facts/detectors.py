@@ -38,3 +38,15 @@ def general_condition_recorded(reading: Reading, section: Section | None) -> Det
         return Detection(False)
     found = find_mentions(reading.document.text, load_terms("general_condition"), section.body)
     return Detection(bool(found), tuple(mention.span for mention in found[:1]) or (section.heading,))
+
+
+_FOLLOW_UP = re.compile(r"复诊|随访|复查|门诊[^。；]{0,6}(?:就诊|换药|拆线)|及时就[医诊]|注意|避免|不适.{0,4}就[医诊]")
+
+
+@detector
+def follow_up_given(reading: Reading, section: Section | None) -> Detection | None:
+    """Whether the discharge orders name a follow-up or a precaution; silence is left to reading."""
+    if section is None:
+        return None
+    match = _FOLLOW_UP.search(reading.half, section.body.start, section.body.end)
+    return Detection(True, (Span(*match.span()),)) if match else None

@@ -52,4 +52,8 @@ def _head(text: str) -> str:
 
 
 def _middle(text: str) -> str:
-    return _flat(text) if len(text) <= LONGEST else _flat(text[: LONGEST // 2]) + _ELLIPSIS + _flat(text[-LONGEST // 4 :])
+    return (
+        _flat(text)
+        if len(text) <= LONGEST
+        else _flat(text[: LONGEST // 2]) + _ELLIPSIS + _flat(text[-LONGEST // 4 :])
+    )

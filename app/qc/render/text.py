@@ -25,7 +25,12 @@ def render_text(report: Report, *, mark: Mark = plain_mark, explain: bool = Fals
         explain: whether to list the rules that could not be judged, with reasons.
     """
     result = report.result
-    lines = [f"病历 {result.record_id}    评分方案 {result.profile}", _score_line(report), _outcome_line(report), ""]
+    lines = [
+        f"病历 {result.record_id}    评分方案 {result.profile}",
+        _score_line(report),
+        _outcome_line(report),
+        "",
+    ]
     ordered = sorted(result.findings, key=lambda finding: (SEVERITIES.index(finding.severity), finding.rule))
     for number, finding in enumerate(ordered, 1):
         lines.extend(_finding_lines(report, number, finding, mark))
@@ -57,7 +62,11 @@ def _finding_lines(report: Report, number: int, finding: Finding, mark: Mark) ->
     yield f"   位置  {place(report.record, finding.document_id, finding.section)}"
     for evidence in finding.evidence:
         before, marked, after = in_sentence(report.record, evidence)
-        source = "" if evidence.document_id == finding.document_id else f"（{place(report.record, evidence.document_id, None)}）"
+        source = (
+            ""
+            if evidence.document_id == finding.document_id
+            else f"（{place(report.record, evidence.document_id, None)}）"
+        )
         yield f"   原文  {before}{mark(marked)}{after}{source}"
     yield f"   问题  {finding.message}"
     yield f"   建议  {finding.suggestion}"
@@ -73,7 +82,9 @@ def basis_text(basis: Basis) -> str:
 
 
 def _undetermined_lines(report: Report) -> Iterator[str]:
-    unjudged = [code for code, outcome in report.result.outcomes.items() if outcome in ("undetermined", "error")]
+    unjudged = [
+        code for code, outcome in report.result.outcomes.items() if outcome in ("undetermined", "error")
+    ]
     if unjudged:
         yield "无法判定或执行出错的规则"
     for code in unjudged:

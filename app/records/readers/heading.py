@@ -47,5 +47,7 @@ def encounter_of(documents: Sequence[Document]) -> dict[str, Any]:
         for name in ("admitted_at", "discharged_at")
         if (found := next((t for text in texts if (t := labelled_time(text, name))), None))
     }
-    department = next((m.group(1) for text in texts if (m := _DEPARTMENT.search(text[:_HEAD_CHARACTERS]))), None)
+    department = next(
+        (m.group(1) for text in texts if (m := _DEPARTMENT.search(text[:_HEAD_CHARACTERS]))), None
+    )
     return {**times, **({"department": department} if department else {})}

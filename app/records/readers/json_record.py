@@ -34,7 +34,9 @@ def read_json(path: Path) -> tuple[MedicalRecord, tuple[str, ...]]:
     try:
         content = json.loads(read_text(path))
     except json.JSONDecodeError as error:
-        raise UserError(f"{path} 不是有效的 JSON（第 {error.lineno} 行第 {error.colno} 列），请检查文件是否完整。") from error
+        raise UserError(
+            f"{path} 不是有效的 JSON（第 {error.lineno} 行第 {error.colno} 列），请检查文件是否完整。"
+        ) from error
     except RecursionError as error:
         raise UserError(f"{path} 的 JSON 嵌套过深，不是病历。") from error
     return parse_record(content, str(path))

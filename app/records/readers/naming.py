@@ -18,7 +18,10 @@ def _types_by_name() -> Mapping[str, DocumentType]:
     names: dict[str, DocumentType] = {}
     for canonical, aliases in yaml.safe_load(_NAMES_FILE.read_text("utf-8")).items():
         kind = document_type(canonical)
-        names |= {name.lower(): kind for name in (canonical, canonical.replace("(", "（").replace(")", "）"), *aliases)}
+        names |= {
+            name.lower(): kind
+            for name in (canonical, canonical.replace("(", "（").replace(")", "）"), *aliases)
+        }
     return dict(sorted(names.items(), key=lambda item: -len(item[0])))
 
 
@@ -31,4 +34,6 @@ def type_of_name(name: str) -> DocumentType | None:
 def type_in_heading(line: str) -> DocumentType | None:
     """The type whose (longest) name stands in a heading line."""
     heading = re.sub(r"\s+", "", line).lower()
-    return next((kind for name, kind in _types_by_name().items() if name in heading and not name.isascii()), None)
+    return next(
+        (kind for name, kind in _types_by_name().items() if name in heading and not name.isascii()), None
+    )

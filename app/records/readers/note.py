@@ -29,7 +29,9 @@ def read_note(path: Path, document_type: DocumentType | None = None) -> MedicalR
 
 def note_record(text: str, kind: DocumentType, record_id: str) -> MedicalRecord:
     """A record of one document, with what its head says of patient and times."""
-    document = Document(id="D01", type=kind, title=kind, text=text, written_at=labelled_time(text, "written_at"))
+    document = Document(
+        id="D01", type=kind, title=kind, text=text, written_at=labelled_time(text, "written_at")
+    )
     return MedicalRecord(
         record_id=record_id,
         patient=Patient(**patient_of([text])),

@@ -16,7 +16,9 @@ def read_text(path: Path) -> str:
     try:
         size = path.stat().st_size
         if size > LARGEST_BYTES:
-            raise UserError(f"{path} 有 {size / 1024**2:.0f} MB，超过一份病历的上限 20 MB，请按住院次拆分后再检查。")
+            raise UserError(
+                f"{path} 有 {size / 1024**2:.0f} MB，超过一份病历的上限 20 MB，请按住院次拆分后再检查。"
+            )
         content = path.read_bytes()
     except OSError as error:
         raise UserError(f"{path} 无法读取（{error.strerror}），请检查路径和权限。") from error

@@ -12,7 +12,8 @@ from app.records.readers.text_file import read_text
 from app.text.times import find_dates
 
 _ENTRY_START = re.compile(
-    r"^[ \t\u3000]*(?=\d{4}\s*[-年/.]\s*\d{1,2}\s*[-月/.]\s*\d{1,2}\s*日?[ \t\u3000,，]*\d{1,2}\s*[:：时])", re.M
+    r"^[ \t\u3000]*(?=\d{4}\s*[-年/.]\s*\d{1,2}\s*[-月/.]\s*\d{1,2}\s*日?[ \t\u3000,，]*\d{1,2}\s*[:：时])",
+    re.M,
 )
 _ROUNDING = re.compile(r"([\u4e00-\u9fff]{2,4}?)?(副主任医师|主任医师|主治医师)(?:首次|代)?查房")
 
@@ -49,10 +50,12 @@ def read_text_folder(path: Path) -> tuple[MedicalRecord, tuple[str, ...]]:
 def _documents(file: Path, kind: DocumentType) -> Iterator[Document]:
     text = read_text(file)
     if kind != "日常病程记录":
-        yield Document(id="D", type=kind, title=file.stem, text=text, written_at=labelled_time(text, "written_at"))
+        yield Document(
+            id="D", type=kind, title=file.stem, text=text, written_at=labelled_time(text, "written_at")
+        )
         return
     starts = [match.start() for match in _ENTRY_START.finditer(text)]
-    if not starts or text[: starts[0]].strip() and not type_in_heading(text[: starts[0]]):
+    if not starts or (text[: starts[0]].strip() and not type_in_heading(text[: starts[0]])):
         starts.insert(0, 0)
     for start, end in zip(starts, [*starts[1:], len(text)], strict=True):
         yield _course_entry(text[start:end].strip())
@@ -66,5 +69,9 @@ def _course_entry(text: str) -> Document:
     title = title if len(title) <= 30 else ""
     rounding = _ROUNDING.search(title)
     kind = type_in_heading(title) or ("上级医师查房记录" if rounding else None) or "日常病程记录"
-    participants = (Participant(name=rounding.group(1), title=rounding.group(2), role="主持人"),) if rounding else None
-    return Document(id="D", type=kind, title=title or kind, text=text, written_at=written_at, participants=participants)
+    participants = (
+        (Participant(name=rounding.group(1), title=rounding.group(2), role="主持人"),) if rounding else None
+    )
+    return Document(
+        id="D", type=kind, title=title or kind, text=text, written_at=written_at, participants=participants
+    )

@@ -1,0 +1,39 @@
+# make demo    set up and show the main job, on a bare machine
+# make test    set up and run everything that decides whether the tree is good
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+OUT := demo-output
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.PHONY: demo test lint types bench clean
+
+demo: $(VENV)/.app
+	@BINGLI=$(BIN)/bingli OUT=$(OUT) bash examples/demo.sh
+
+test: $(VENV)/.dev lint types
+	$(BIN)/bingli models pull
+	$(BIN)/pytest
+
+lint: $(VENV)/.dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(VENV)/.dev
+	$(BIN)/mypy
+
+bench: $(VENV)/.dev
+	$(BIN)/python -m eval.bench
+
+$(VENV)/.app: pyproject.toml constraints.txt
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || { echo "需要 Python 3.11 以上和 venv 模块（Debian：apt-get install python3-venv）。" >&2; exit 2; }
+	@echo "安装依赖（首次约 2 分钟）…"
+	@$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable .
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.app
+	@$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[dev]"
+	@touch $@
+
+clean:
+	rm -rf $(VENV) $(OUT) .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -1,0 +1,105 @@
+"""``bingli draft``: a cited discharge record."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from app.drafting.assemble import Drafting
+    from app.records.model import MedicalRecord
+    from app.settings import Settings
+
+_HELP = """起草出院记录：句句有出处，查无实据的不写，漏写的列出。
+
+例：bingli draft 病历.json --out 出院记录.docx
+"""
+
+
+def draft(
+    record: Annotated[Path, typer.Argument(help="病历：JSON 文件或文本文件夹", show_default=False)],
+    out: Annotated[Path, typer.Option("--out", help="写到哪里；后缀 .json 或 .docx 决定格式", show_default=False)],
+    no_model: Annotated[bool, typer.Option("--no-model", help="不用语言模型，诊疗经过照录原文")] = False,
+    model: Annotated[str | None, typer.Option("--model", help="模型名称，或 OpenAI 协议服务的网址")] = None,
+) -> None:
+    """Draft the discharge record of one stay; help text is ``_HELP``."""
+    from app.drafting.export import check_suffix
+    from app.records.readers import read_record
+    from app.settings import load_settings
+
+    check_suffix(out)
+    settings = load_settings(model=model)
+    stay = read_record(record)
+    if no_model:
+        _draft_quoted(stay, settings, out)
+    else:
+        _draft_written(stay, settings, out)
+
+
+draft.__doc__ = _HELP
+
+
+def _draft_quoted(stay: "MedicalRecord", settings: "Settings", out: Path) -> None:
+    from app.drafting.assemble import Drafting
+
+    _write(Drafting(stay), settings, out, prompts=None)
+
+
+def _draft_written(stay: "MedicalRecord", settings: "Settings", out: Path) -> None:
+    from app.drafting.assemble import Drafting
+    from app.drafting.entailment import ModelJudge
+    from app.drafting.plan import plan_for
+    from app.drafting.write import Narrator
+    from app.llm.engines import open_model
+    from app.storage.cache import ContentCache
+
+    plan_for(stay)  # refuse before the model is loaded
+    with open_model(settings) as language_model, ContentCache(settings.data_dir / "drafts.sqlite") as cache:
+        narrator, judge = Narrator(language_model, cache), ModelJudge(language_model, cache)
+        drafting = Drafting(stay, narrator, judge)
+        _write(drafting, settings, out, prompts=f"{narrator.prompt_key},{judge.prompt_key}")
+        for reason in dict.fromkeys(narrator.failures):
+            typer.echo(f"提示：部分诊疗经过照录了原文（{reason}）。", err=True)
+
+
+def _write(drafting: "Drafting", settings: "Settings", out: Path, prompts: str | None) -> None:
+    from datetime import datetime
+
+    from app.drafting.export import export
+    from app.labelling.label import label_key
+    from app.records.model import CHINA_TIME
+
+    _follow(drafting)
+    key = label_key(settings)
+    finished = drafting.finish(settings.label_producer, key, datetime.now(CHINA_TIME), prompts)
+    export(finished, drafting.stay.record, out, key)
+    _summarise(drafting, out)
+
+
+def _follow(drafting: "Drafting") -> None:
+    """Run the drafting; on a terminal each sentence shows as soon as it stands."""
+    from rich.console import Console
+
+    console = Console(stderr=True, highlight=False)
+    section = None
+    for placed in drafting.sentences():
+        if not console.is_terminal:
+            continue
+        if placed.section != section:
+            section = placed.section
+            console.print(f"【{section}】", style="bold", markup=False)
+        console.print(f"  {placed.sentence.text}", markup=False)
+
+
+def _summarise(drafting: "Drafting", out: Path) -> None:
+    found, tally = drafting.coverage(), drafting.tally
+    verdicts = [sentence.verdict for sentence in drafting.drafted]
+    typer.echo(
+        f"{out}：共{len(verdicts)}句，有出处支持{verdicts.count('supported')}句，"
+        f"改用原文{len(tally.replaced)}句，舍去{len(tally.left_out)}句，"
+        f"重要内容{found.salient}条、未提及{len(found.missing)}条（覆盖{found.share:.0%}）。"
+    )
+    for removed in (*tally.replaced, *tally.left_out):
+        typer.echo(f"未采用：{removed.text}（{removed.reason}）", err=True)
+    if tally.invented_numbers:
+        typer.echo(f"已剔除模型编造的出处编号{tally.invented_numbers}个。", err=True)

@@ -1,0 +1,61 @@
+"""``bingli verify``: claims against their sources."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+if TYPE_CHECKING:
+    from app.drafting.verify import Judge
+    from app.settings import Settings
+
+_HELP = """逐条核对陈述与其出处原文。
+
+CLAIMS.jsonl 每行一个对象：id、claim（陈述）、sources（出处原文的列表），
+可有 label（supported / not_supported / not_addressed）和 kind（类别）。
+
+例：bingli verify claims.jsonl --format json --summary
+"""
+
+
+def verify(
+    claims: Annotated[Path, typer.Argument(help="JSONL 文件", show_default=False)],
+    summary: Annotated[bool, typer.Option("--summary", help="只给汇总：条数、未判条数、准确率、分类")] = False,
+    output: Annotated[Literal["text", "json"], typer.Option("--format", help="汇总的格式")] = "text",
+    no_model: Annotated[bool, typer.Option("--no-model", help="不用语言模型，只用规则和字面重合")] = False,
+    model: Annotated[str | None, typer.Option("--model", help="模型名称，或 OpenAI 协议服务的网址")] = None,
+) -> None:
+    """Verify every claim of a file; help text is ``_HELP``."""
+    import json
+
+    from app.drafting.claims import Scores, read_claims, verify_claims
+    from app.settings import load_settings
+
+    settings = load_settings(model=model)
+    listed = read_claims(claims)
+    scores = Scores()
+    with _judge(settings, no_model=no_model) as judge:
+        for result in verify_claims(listed, judge):
+            scores.add(result)
+            if not summary:
+                typer.echo(json.dumps(result.as_json(), ensure_ascii=False))
+    if summary:
+        typer.echo(json.dumps(scores.as_json(), ensure_ascii=False) if output == "json" else scores.as_text())
+
+
+verify.__doc__ = _HELP
+
+
+@contextmanager
+def _judge(settings: "Settings", *, no_model: bool) -> "Iterator[Judge | None]":
+    if no_model:
+        yield None
+        return
+    from app.drafting.entailment import ModelJudge
+    from app.llm.engines import open_model
+    from app.storage.cache import ContentCache
+
+    with open_model(settings) as language_model, ContentCache(settings.data_dir / "drafts.sqlite") as cache:
+        yield ModelJudge(language_model, cache)

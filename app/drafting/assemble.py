@@ -1,0 +1,161 @@
+"""A draft, sentence by sentence: composed and written parts in order, each one verified, then the whole."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from itertools import groupby
+from typing import NamedTuple
+
+from app.drafting.compose import not_given, quoted
+from app.drafting.draft import Draft, DraftSection, DraftSentence
+from app.drafting.missing import Coverage, coverage
+from app.drafting.plan import DocumentPlan, SectionPlan, narrated, plan_for, windows
+from app.drafting.sources import SourceItem, Stay
+from app.drafting.verify import Judge, verify
+from app.drafting.write import Narrator, Written, WrittenSentence
+from app.labelling.json_file import labelled
+from app.labelling.label import Label, new_label
+from app.records.model import MedicalRecord
+
+
+class Placed(NamedTuple):
+    """A sentence and the section that it belongs to."""
+
+    section: str
+    sentence: DraftSentence
+
+
+class LeftOut(NamedTuple):
+    """A written sentence that is not in the draft, and why, in Chinese."""
+
+    text: str
+    reason: str
+
+
+@dataclass
+class Tally:
+    """What became of the written sentences."""
+
+    kept: int = 0
+    replaced: list[LeftOut] = field(default_factory=list)
+    left_out: list[LeftOut] = field(default_factory=list)
+    invented_numbers: int = 0
+    quoted_windows: int = 0
+
+
+class Drafting:
+    """One draft in the making: iterate over ``sentences`` to the end, then ``finish``.
+
+    Attributes:
+        tally: grows while sentences are written.
+    """
+
+    def __init__(self, record: MedicalRecord, narrator: Narrator | None = None, judge: Judge | None = None) -> None:
+        """Plan the draft.
+
+        Args:
+            record: the stay.
+            narrator: writes the narrative; without one it is told in the words of the sources.
+            judge: gives its opinion on written sentences that code cannot decide.
+
+        Raises:
+            UserError: the stay cannot end in this document, or the record has no notes.
+        """
+        self.plan: DocumentPlan = plan_for(record)
+        self.stay = Stay(record)
+        self.tally = Tally()
+        self._narrator = narrator
+        self._judge = judge
+        self._placed: list[Placed] = []
+
+    def sentences(self) -> Iterator[Placed]:
+        """The sentences, each as soon as it stands."""
+        self._placed = []
+        for section in self.plan.sections:
+            for sentence in self._section(section):
+                placed = Placed(section.name, sentence)
+                self._placed.append(placed)
+                yield placed
+
+    def _section(self, section: SectionPlan) -> Iterator[DraftSentence]:
+        is_empty = True
+        for compose in section.parts:
+            for sentence in compose(self.stay):
+                is_empty = False
+                yield sentence
+        if section.has_narrative:
+            for sentence in self._narrative():
+                is_empty = False
+                yield sentence
+        if is_empty and not section.is_optional:
+            yield not_given()
+
+    def _narrative(self) -> Iterator[DraftSentence]:
+        items = narrated(self.stay)
+        for window in windows(items):
+            written = self._narrator.write(window) if self._narrator else None
+            if written is None:
+                self.tally.quoted_windows += self._narrator is not None
+                yield from map(quoted, window)
+            else:
+                yield from self._verified(window, written)
+
+    def _verified(self, window: Sequence[SourceItem], written: Written) -> Iterator[DraftSentence]:
+        """The window as written; where that does not hold, or leaves an item out, as its sources have it."""
+        self.tally.invented_numbers += written.invented_numbers
+        told: set[SourceItem] = set()
+        for sentence in written.sentences:
+            checked = self._check(sentence)
+            if checked is not None:
+                told.update(sentence.sources)
+                yield checked
+        yield from (quoted(item) for item in window if item not in told)
+
+    def _check(self, sentence: WrittenSentence) -> DraftSentence | None:
+        if not sentence.sources:
+            self.tally.left_out.append(LeftOut(sentence.text, "没有可用的出处"))
+            return None
+        result = verify(sentence.text, [item.dated_text for item in sentence.sources], self._judge)
+        if result.verdict != "supported":
+            self.tally.replaced.append(LeftOut(sentence.text, result.reason))
+            return None
+        self.tally.kept += 1
+        citations = tuple(dict.fromkeys(item.citation for item in sentence.sources))
+        return DraftSentence(
+            text=sentence.text, citations=citations, verdict="supported", checks=result.check_names
+        )
+
+    @property
+    def drafted(self) -> tuple[DraftSentence, ...]:
+        """The sentences so far."""
+        return tuple(placed.sentence for placed in self._placed)
+
+    def coverage(self) -> Coverage:
+        """What the sentences so far leave out."""
+        return coverage(self.stay, self.drafted)
+
+    def finish(self, producer: str, key: bytes, at: datetime, prompt_version: str | None = None) -> Draft:
+        """The whole draft, labelled and sealed.
+
+        Args:
+            producer: code of the service provider for the label.
+            key: secret of the label's integrity value.
+            at: aware time of creation.
+            prompt_version: names of the prompts used.
+        """
+        draft = Draft(
+            record_id=self.stay.record.record_id,
+            document_type=self.plan.document_type,
+            sections=tuple(
+                DraftSection(name=name, sentences=tuple(placed.sentence for placed in group))
+                for name, group in groupby(self._placed, key=lambda placed: placed.section)
+            ),
+            missing=self.coverage().missing,
+            label={},
+            model=self._narrator.identity if self._narrator else None,
+            prompt_version=prompt_version,
+            created_at=at,
+        )
+        content = draft.model_dump(mode="json")
+        label: Label = new_label(producer, key, draft.model_dump_json(), at)
+        return Draft.model_validate(labelled(content, label, key))

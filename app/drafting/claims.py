@@ -1,0 +1,121 @@
+"""Files of claims: reading them, verifying them, and scoring the verdicts where labels are given."""
+
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from app.drafting.draft import VERDICT_NAMES
+from app.drafting.verify import Judge, Verification, verify
+from app.errors import UserError
+
+
+class Claim(BaseModel):
+    """One line of a claims file."""
+
+    model_config = ConfigDict(frozen=True, coerce_numbers_to_str=True)
+
+    id: str
+    claim: str
+    sources: tuple[str, ...]
+    label: Literal["supported", "not_supported", "not_addressed"] | None = None
+    kind: str | None = None
+
+
+class VerifiedClaim(NamedTuple):
+    """A claim and what the verifier says."""
+
+    claim: Claim
+    verification: Verification
+
+    def as_json(self) -> dict[str, Any]:
+        """The output line; ``checks`` maps each check that had something to look at to its outcome."""
+        result = self.verification
+        checks: dict[str, str] = {c.name: c.outcome for c in result.checks if c.outcome != "not_applicable"}
+        if result.was_judged:
+            checks["entailment"] = "agrees" if result.verdict == "supported" else "contradicts"
+        return {
+            "id": self.claim.id, "verdict": result.verdict, "probability": result.probability, "checks": checks,
+        }  # fmt: skip
+
+
+def read_claims(path: Path) -> list[Claim]:
+    """Read a JSONL file of claims; blank lines are skipped.
+
+    Raises:
+        UserError: the file or one of its lines cannot be read; names the line.
+    """
+    try:
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
+    except FileNotFoundError as error:
+        raise UserError(f"找不到 {path}，请检查路径。") from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"无法读取 {path}，应为 UTF-8 编码的 JSONL 文件，请检查。") from error
+    claims = [_read_line(path, number, line) for number, line in enumerate(lines, start=1) if line.strip()]
+    if not claims:
+        raise UserError(f"{path} 中没有陈述，请每行写一个含 id、claim、sources 的 JSON 对象。")
+    return claims
+
+
+def _read_line(path: Path, number: int, line: str) -> Claim:
+    try:
+        return Claim.model_validate(json.loads(line))
+    except json.JSONDecodeError as error:
+        raise UserError(f"{path} 第{number}行不是有效的 JSON，请更正。") from error
+    except ValidationError as error:
+        name = ".".join(map(str, error.errors()[0]["loc"])) or "整行"
+        raise UserError(f"{path} 第{number}行的 {name} 缺少或格式不对，请更正。") from error
+
+
+def verify_claims(claims: Iterable[Claim], judge: Judge | None) -> Iterator[VerifiedClaim]:
+    """Verify claims one after another."""
+    for claim in claims:
+        yield VerifiedClaim(claim, verify(claim.claim, claim.sources, judge))
+
+
+@dataclass
+class _Count:
+    n: int = 0
+    unscored: int = 0
+    right: int = 0
+
+    @property
+    def accuracy(self) -> float | None:
+        scored = self.n - self.unscored
+        return round(self.right / scored, 4) if scored else None
+
+    def as_json(self) -> dict[str, Any]:
+        return {"n": self.n, "unscored": self.unscored, "accuracy": self.accuracy}
+
+
+@dataclass
+class Scores:
+    """Accuracy over labelled claims; an ``unverified`` verdict is unscored and outside of it."""
+
+    total: _Count = field(default_factory=_Count)
+    by_kind: dict[str, _Count] = field(default_factory=dict)
+
+    def add(self, result: VerifiedClaim) -> None:
+        """Count one claim; without a label it counts as unscored."""
+        label, verdict = result.claim.label, result.verification.verdict
+        for count in (self.total, self.by_kind.setdefault(result.claim.kind or "", _Count())):
+            count.n += 1
+            count.unscored += label is None or verdict == "unverified"
+            count.right += label is not None and verdict == label
+
+    def as_json(self) -> dict[str, Any]:
+        """``{n, unscored, accuracy, by_kind}``."""
+        kinds = {kind: count.as_json() for kind, count in sorted(self.by_kind.items()) if kind}
+        return {**self.total.as_json(), "by_kind": kinds}
+
+    def as_text(self) -> str:
+        """The same for a reader."""
+        rows = [("全部", self.total), *((kind, count) for kind, count in sorted(self.by_kind.items()) if kind)]
+        return "\n".join(
+            f"{name}：{count.n}条，{VERDICT_NAMES['unverified']}{count.unscored}条，"
+            + (f"准确率{count.accuracy:.1%}" if count.accuracy is not None else "无准确率")
+            for name, count in rows
+        )

@@ -1,0 +1,38 @@
+"""What the record says and the draft does not."""
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from app.drafting.draft import DraftSentence, Omission
+from app.drafting.normal import NormalText
+from app.drafting.sources import SourceItem, Stay
+
+_MENTIONED = 0.75
+"""Share of an item's content found in the draft from which it counts as mentioned without being cited."""
+
+
+class Coverage(NamedTuple):
+    """Salient facts: how many there are, and which ones the draft leaves out."""
+
+    salient: int
+    missing: tuple[Omission, ...]
+
+    @property
+    def share(self) -> float:
+        """Share of the salient facts that the draft mentions; 1.0 where there are none."""
+        return 1 - len(self.missing) / self.salient if self.salient else 1.0
+
+
+def coverage(stay: Stay, sentences: Iterable[DraftSentence]) -> Coverage:
+    """Compare the salient facts of the stay with the sentences of its draft."""
+    told = tuple(sentences)
+    cited = {citation for sentence in told for citation in sentence.citations}
+    text = NormalText.of(*(sentence.text for sentence in told))
+    missing = [item for item in stay.salient if item.citation not in cited and not _is_mentioned(item, text)]
+    return Coverage(len(stay.salient), tuple(Omission(what=item.text, source=item.citation) for item in missing))
+
+
+def _is_mentioned(item: SourceItem, draft: NormalText) -> bool:
+    fact = NormalText.of(item.text)
+    numbers = {q.value for q in draft.quantities}
+    return fact.coverage_by(draft) >= _MENTIONED and all(q.value in numbers for q in fact.quantities)

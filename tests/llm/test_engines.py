@@ -1,0 +1,102 @@
+"""Opening the model that the settings name, and the sentence for every model that cannot be opened."""
+
+from pathlib import Path
+
+import pytest
+
+from app.errors import UserError
+from app.llm import catalogue, engines
+from app.llm.catalogue import model_folder, partial_file
+from app.llm.engines import ModelUnavailable, compact_grammar, open_model
+from app.llm.prompts import Prompt
+from app.settings import Settings
+from tests.support.model_server import ModelServer, Reply
+
+PROMPT = Prompt("p.md", "p", 1, "", None, system="答", user="{{ q }}")
+GARBAGE = b"GGUF" + b"\0" * 100
+
+
+def settings(tmp_path: Path, **options) -> Settings:
+    return Settings(data_dir=tmp_path, **options)
+
+
+@pytest.mark.parametrize("suffix", ["", "/"])
+@pytest.mark.parametrize("has_path", [True, False])
+def test_any_server_is_a_model(tmp_path: Path, suffix: str, has_path: bool) -> None:
+    with ModelServer(Reply("好"), models=["first", "second"], api_key="k1") as server:
+        url = server.url if has_path else server.url.removesuffix("/v1")
+        with open_model(settings(tmp_path, model=url + suffix, model_api_key="k1")) as model:
+            assert model.answer(PROMPT, {"q": "？"}, schema=None, max_tokens=5).text == "好"
+            assert model.identity == f"first@{server.url.split('/')[2]}"
+    assert server.requests[0]["model"] == "first"
+
+
+@pytest.mark.parametrize("models", [["first", "second"], []])
+def test_the_settings_can_name_the_servers_model(tmp_path: Path, models: list[str]) -> None:
+    with (
+        ModelServer(Reply("好"), models=models) as server,
+        open_model(settings(tmp_path, model=server.url, model_name="second")) as model,
+    ):
+        model.answer(PROMPT, {"q": "？"}, schema=None, max_tokens=5)
+    assert server.requests[0]["model"] == "second"
+
+
+def test_a_server_without_models_is_unavailable(tmp_path: Path) -> None:
+    with (
+        ModelServer(models=[]) as server,
+        pytest.raises(ModelUnavailable, match="BINGLI_MODEL_NAME"),
+        open_model(settings(tmp_path, model=server.url)),
+    ):
+        pass
+
+
+def test_a_wrong_key_is_named(tmp_path: Path) -> None:
+    with (
+        ModelServer(api_key="right") as server,
+        pytest.raises(ModelUnavailable, match="BINGLI_MODEL_API_KEY"),
+        open_model(settings(tmp_path, model=server.url, model_api_key="wrong")),
+    ):
+        pass
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1:9/v1", "http://127.0.0.1:99999/v1", "http://"])
+def test_a_server_that_does_not_answer_is_unavailable(tmp_path: Path, url: str) -> None:
+    with pytest.raises(ModelUnavailable, match="网址"), open_model(settings(tmp_path, model=url)):
+        pass
+
+
+@pytest.mark.parametrize(
+    ("file", "said"),
+    [(None, "还没有"), (".part", "还没有"), ("", "损坏")],
+    ids=["absent", "partial", "corrupt"],
+)
+def test_a_model_file_that_cannot_serve_is_named_with_the_cure(
+    tmp_path: Path, file: str | None, said: str
+) -> None:
+    given = settings(tmp_path)
+    spec = catalogue.model_spec(given.model)
+    if file is not None:
+        model_folder(given).mkdir()
+        (partial_file(spec, model_folder(given)).with_name(spec.file + file)).write_bytes(b"GGUF")
+    with pytest.raises(ModelUnavailable, match=rf"{said}.*bingli models pull"), open_model(given):
+        pass
+
+
+def test_an_unknown_model_is_a_users_mistake(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="gpt-9"), open_model(settings(tmp_path, model="gpt-9")):
+        pass
+
+
+def test_a_file_that_the_engine_cannot_load_is_unavailable(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "garbage.gguf").write_bytes(GARBAGE)
+    monkeypatch.setattr(engines, "_model_file", lambda spec, folder: tmp_path / "garbage.gguf")
+    with pytest.raises(ModelUnavailable, match="无法载入"), open_model(settings(tmp_path)):
+        pass
+    assert capfd.readouterr() == ("", "")
+
+
+def test_the_compact_grammar_allows_no_white_space() -> None:
+    grammar = compact_grammar({"type": "object", "properties": {"v": {"enum": ["T"]}}})["grammar"]
+    assert '"whitespace_flexible":false' in grammar

@@ -1,0 +1,22 @@
+import pytest
+
+from app.assembly import labeller
+from app.llm.prompts import load_prompt
+from app.qc.catalogue import Catalogue, load_catalogue
+from app.qc.engine import Checker
+from app.qc.facts.answering import FactAnswerer
+from app.qc.scoring import load_profile
+from app.resources import RULES
+
+
+@pytest.fixture(scope="session")
+def catalogue() -> Catalogue:
+    """The bundled rules and facts."""
+    return load_catalogue(RULES)
+
+
+@pytest.fixture
+def checker(catalogue, settings) -> Checker:
+    """The bundled rules under the national profile, without a model."""
+    answerer = FactAnswerer(catalogue.facts, None, load_prompt("facts"), None)
+    return Checker(catalogue, load_profile(RULES / "profiles", "national"), answerer, labeller(settings))
