@@ -18,6 +18,7 @@ Subject = Literal["patient", "family", "other"]
 
 _REACH = 300
 _CLAUSE_ENDS = "。;!?\n"
+_GROUP = 16
 
 
 class Assertion(Enum):
@@ -44,56 +45,83 @@ class _Cue(NamedTuple):
     crosses_commas: bool
 
 
+class _Sentence(NamedTuple):
+    span: Span
+    cues: tuple[_Cue, ...]
+    people: tuple[tuple[int, Subject], ...]
+    is_family_history: bool
+
+
 def assertion_at(text: str, span: Span) -> Assertion:
     """What the clause around ``span`` claims; 不排除, 待查, 可能, 考虑, ？ and hypotheses are uncertain."""
     half = half_width(text)
-    return _assertion(half, span, tuple(_cues(half, _sentence(half, span))))
+    return _assertion(half, span, _sentence(half, span))
 
 
 def subject_at(text: str, span: Span) -> Subject:
-    """Whom the words at ``span`` speak of: a relative named before them in the sentence, or a 家族史 heading,
-    makes it the family's; 同事, 接触者 and the like another's. A relative who only tells or brings does not.
+    """Whom the words at ``span`` speak of.
+
+    A relative named before them in the sentence, or a 家族史 heading, makes it the family's; 同事, 接触者 and the
+    like another's. A relative who only tells, calls or brings does not.
     """
-    return _subject(half_width(text), span)
+    return _subject(span, _sentence(half_width(text), span))
 
 
 def find_mentions(text: str, terms: Iterable[str], within: Span | None = None) -> tuple[Mention, ...]:
-    """The mentions of ``terms``: longest match, not overlapping, in order. Terms are matched in half-width form."""
+    """The mentions of ``terms``: longest match, not overlapping, in order.
+
+    Text and terms are compared in half-width form; ``term`` is that form. Pass the same tuple every time: the
+    compiled search is cached by it.
+    """
     half = half_width(text)
     start, end = within or (0, len(text))
     found: list[Mention] = []
-    sentence = Span(0, 0)
-    cues: tuple[_Cue, ...] = ()
+    sentence: _Sentence | None = None
     for match in _alternation(tuple(terms)).finditer(half, start, end):
         span = Span(*match.span())
-        if not sentence.contains(span):
+        if sentence is None or not sentence.span.contains(span):
             sentence = _sentence(half, span)
-            cues = tuple(_cues(half, sentence))
-        found.append(Mention(span, match.group(), _assertion(half, span, cues), _subject(half, span)))
+        found.append(Mention(span, match.group(), _assertion(half, span, sentence), _subject(span, sentence)))
     return tuple(found)
 
 
 @lru_cache(maxsize=256)
 def _alternation(terms: tuple[str, ...]) -> re.Pattern[str]:
-    folded = sorted({half_width(term) for term in terms if term}, key=lambda term: (-len(term), term))
+    """One search for all terms: a class of first characters, then ever smaller groups of them."""
     by_first: dict[str, list[str]] = {}
-    for term in folded:
+    for term in sorted({half_width(term) for term in terms if term}, key=lambda term: (-len(term), term)):
         by_first.setdefault(term[0], []).append(re.escape(term[1:]))
-    branches = (f"{re.escape(first)}(?:{'|'.join(rest)})" for first, rest in by_first.items())
-    firsts = "".join(re.escape(first) for first in by_first)
-    return re.compile(f"(?=[{firsts}])(?:{'|'.join(branches)})" if by_first else r"(?!)")
+    if not by_first:
+        return re.compile(r"(?!)")
+    branches = [(first, f"(?<={re.escape(first)})(?:{'|'.join(rest)})") for first, rest in by_first.items()]
+    groups = (branches[start : start + _GROUP] for start in range(0, len(branches), _GROUP))
+    searched = "|".join(
+        f"(?<=[{_characters(group)}])(?:{'|'.join(branch for _, branch in group)})" for group in groups
+    )
+    return re.compile(f"[{_characters(branches)}](?:{searched})")
 
 
-def _sentence(half: str, span: Span) -> Span:
-    """The sentence around ``span``; a question mark ends it only behind the mention's own clause."""
+def _characters(branches: list[tuple[str, str]]) -> str:
+    return "".join(re.escape(first) for first, _ in branches)
+
+
+def _sentence(half: str, span: Span) -> _Sentence:
+    """The sentence around ``span`` with the cues and people in it."""
     start = max(0, span.start - _REACH)
     start = max(start, *(half.rfind(mark, start, span.start) + 1 for mark in _CLAUSE_ENDS))
     match = _pattern("sentence_end").search(half, span.end, span.end + _REACH)
-    return Span(start, match.start() if match else min(len(half), span.end + _REACH))
+    end = match.start() if match else min(len(half), span.end + _REACH)
+    people = (found for found in _pattern("person").finditer(half, start, end) if found.lastgroup)
+    return _Sentence(
+        Span(start, end),
+        tuple(_cues(half, start, end)),
+        tuple((found.end(), found.lastgroup) for found in people),  # type: ignore[misc]
+        _in_family_history(half, start, span.start),
+    )
 
 
-def _cues(half: str, sentence: Span) -> Iterator[_Cue]:
-    for match in _pattern("cue").finditer(half, *sentence):
+def _cues(half: str, start: int, end: int) -> Iterator[_Cue]:
+    for match in _pattern("cue").finditer(half, start, end):
         kind = match.lastgroup
         if kind in ("absent", "denied"):
             yield _Cue(match.start(), match.end(), Assertion.ABSENT, kind == "denied")
@@ -101,8 +129,8 @@ def _cues(half: str, sentence: Span) -> Iterator[_Cue]:
             yield _Cue(match.start(), match.end(), Assertion.UNCERTAIN, crosses_commas=False)
 
 
-def _assertion(half: str, span: Span, cues: tuple[_Cue, ...]) -> Assertion:
-    before = next((cue for cue in reversed(cues) if cue.end <= span.start), None)
+def _assertion(half: str, span: Span, sentence: _Sentence) -> Assertion:
+    before = next((cue for cue in reversed(sentence.cues) if cue.end <= span.start), None)
     claimed = before.claims if before and _reaches(half, before, span.start) else Assertion.PRESENT
     if claimed is Assertion.ABSENT:
         return claimed
@@ -120,24 +148,19 @@ def _reaches(half: str, cue: _Cue, start: int) -> bool:
     if comma < 0:
         return True
     segment_end = _pattern("segment_end").search(half, start)
-    return cue.crosses_commas and not _pattern("new_claim").search(
-        half, comma, segment_end.start() if segment_end else len(half)
-    )
+    end = segment_end.start() if segment_end else len(half)
+    return cue.crosses_commas and not _pattern("new_claim").search(half, comma, end)
 
 
-def _subject(half: str, span: Span) -> Subject:
-    start = max(0, span.start - 80)
-    start = max(start, *(half.rfind(mark, start, span.start) + 1 for mark in _CLAUSE_ENDS))
-    people = [match for match in _pattern("person").finditer(half, start, span.start) if match.lastgroup]
-    if people:
-        return people[-1].lastgroup  # type: ignore[return-value]
-    return "family" if _in_family_history(half, span) else "patient"
+def _subject(span: Span, sentence: _Sentence) -> Subject:
+    named = [subject for end, subject in sentence.people if end <= span.start]
+    return named[-1] if named else "family" if sentence.is_family_history else "patient"
 
 
-def _in_family_history(half: str, span: Span) -> bool:
-    named = half.rfind("家族", max(0, span.start - _REACH), span.start)
+def _in_family_history(half: str, sentence_start: int, start: int) -> bool:
+    named = half.rfind("家族", max(0, sentence_start - _REACH), start)
     heading = _pattern("family_heading").match(half, named) if named >= 0 else None
-    return heading is not None and not _pattern("next_section").search(half, heading.end(), span.start)
+    return heading is not None and not _pattern("next_section").search(half, heading.end(), start)
 
 
 @cache

@@ -31,18 +31,19 @@ def find_sides(text: str) -> tuple[Side, ...]:
     return tuple(
         Side(Span(*match.span()), _SIDES[match["side"]], match["site_after"] or match["site"])
         for match in _side().finditer(half_width(text))
-        if match["side"]
+        if not match["unpaired"]
     )
 
 
 @cache
 def _side() -> re.Pattern[str]:
-    sites, unpaired = _alternation("sites"), _alternation("not_sides")
+    sites = _alternation(load_terms("sites"))
+    unpaired = _alternation(tuple(word[1:] for word in load_terms("not_sides")))
     return re.compile(
-        rf"(?=[左右双两心核LR])(?:(?:{unpaired})"
-        rf"|(?P<side>[左右双两])(?:侧的?(?P<site_after>{sites})?|(?P<site>{sites})|(?<=[左右])))"
+        rf"(?P<side>[左右双两])(?:(?P<unpaired>{unpaired})"
+        rf"|侧的?(?P<site_after>{sites})?|(?P<site>{sites})|(?<=[左右]))"
     )
 
 
-def _alternation(lexicon: str) -> str:
-    return "|".join(sorted(map(re.escape, load_terms(lexicon)), key=len, reverse=True))
+def _alternation(words: tuple[str, ...]) -> str:
+    return "|".join(map(re.escape, sorted(set(words), key=len, reverse=True)))

@@ -41,10 +41,12 @@ class _Unit(NamedTuple):
 
 _POWER = re.compile(r"\s?[×xX*]\s?10\s?(?:\^|\*{1,2}|[Ee])?\s?(?P<power>12|9|6|¹²|⁹|⁶)\s?/\s?[Ll]")
 _POWERS = {"9": "10^9/L", "⁹": "10^9/L", "12": "10^12/L", "¹²": "10^12/L", "6": "10^6/L", "⁶": "10^6/L"}
+_NUMBER = re.compile(r"[\d*](?:[\d*.]*[\d*])?")
 # A star is a multiplication sign before a power of ten and in a size (2.5*3cm); else it masks a digit.
-_TIMES = rf"(?:{_POWER.pattern.replace('?P<power>', '?:')}|(?:\s?\*\s?\d+(?:\.\d+)?){{1,2}}\s?[cm]m)"
-_NUMBER = re.compile(rf"[\d*](?:(?<=\d)\d*(?:\.\d+)?(?={_TIMES})|(?:[\d*.]*[\d*])?)")
-_SIZE_STAR = re.compile(r"(?<=[\dm])\s?\*\s?(?=\d+(?:\.\d+)?(?:\s?[cm]m|\s?\*\s?\d))")
+_MULTIPLIED = re.compile(
+    rf"\d+(?:\.\d+)?(?={_POWER.pattern.replace('?P<power>', '?:')}|(?:\s?\*\s?\d+(?:\.\d+)?){{1,2}}\s?[cm]m)"
+)
+_SIZE_STAR = re.compile(r"\s?\*\s?(?=\d+(?:\.\d+)?(?:\s?[cm]m|\s?\*\s?\d))")
 _PLAIN = re.compile(r"\d+(?:\.\d+)?")
 _LINK = re.compile(r"\s?[-~至/×xX*]\s?")
 
@@ -56,6 +58,8 @@ def find_quantities(text: str) -> tuple[Quantity, ...]:
     linked: list[re.Match[str]] = []
     position = 0
     while number := _NUMBER.search(half, position):
+        if "*" in number.group():
+            number = _MULTIPLIED.match(half, number.start()) or number
         if linked and not _LINK.fullmatch(half, linked[-1].end(), number.start()):
             linked = []
         linked.append(number)
@@ -64,7 +68,7 @@ def find_quantities(text: str) -> tuple[Quantity, ...]:
             found.extend(_quantities(linked, unit))
             linked = []
         end = unit.end if unit else number.end()
-        star = _SIZE_STAR.match(half, end)
+        star = _SIZE_STAR.match(half, end) if _PLAIN.fullmatch(number.group()) else None
         position = star.end() if star else end
     return tuple(found)
 
@@ -123,25 +127,30 @@ def _sign_form(labels: str, unit: str, plausible: str) -> re.Pattern[str]:
 
 
 _RATE = r"(?:次\s?/?\s?(?:分|min)|次|bpm|/\s?(?:min|分))"
-_SIGNS: tuple[tuple[VitalName, re.Pattern[str]], ...] = (
-    ("temperature", _sign_form(r"体温|(?<![A-Za-z])T", r"(?:℃|°C)", r"3[4-9](?:\.\d)?|4[0-3](?:\.\d)?")),
-    ("pulse", _sign_form(r"脉搏|(?<![A-Za-z])P", _RATE, r"[3-9]\d|1\d\d|2[0-4]\d")),
-    ("respiration", _sign_form(r"呼吸(?:频率)?|(?<![A-Za-z])R", _RATE, r"[6-9]|[1-6]\d")),
-    ("heart_rate", _sign_form(r"心率|(?<![A-Za-z])HR", _RATE, r"[2-9]\d|1\d\d|2[0-9]\d")),
-    (
-        "spo2",
-        _sign_form(
-            r"(?:[Ss][Pp][Oo][2₂]|血氧饱和度|指脉氧(?:饱和度)?|指氧饱和度|(?<!血)氧饱和度)(?:\([^()\n]{0,12}\))?",
-            "%",
-            r"[4-9]\d|100",
-        ),
-    ),
-)
 _PRESSURE = re.compile(
-    r"(?:血压|(?<![A-Za-z])[Bb][Pp])(?:\([^()\n]{0,12}\))?[\s:为约_]{0,4}(?:"
+    r"(?:血压|[Bb][Pp])(?:\([^()\n]{0,12}\))?[\s:为约_]{0,4}(?:"
     r"(?P<systolic>\d{2,3}|\d{0,2}\*[\d*]{0,3})\s?/\s?(?P<diastolic>\d{2,3}|\d{0,2}\*[\d*]{0,3})(?![\d.])"
     r"|[\s:_]{0,12}/?[\s_]{0,12}(?:mmHg|mmhg|毫米汞柱))"
 )
+_SIGNS: tuple[tuple[VitalName, re.Pattern[str]], ...] = (
+    ("temperature", _sign_form("体温|T", r"(?:℃|°C)", r"3[4-9](?:\.\d)?|4[0-3](?:\.\d)?")),
+    ("pulse", _sign_form("脉搏|P", _RATE, r"[3-9]\d|1\d\d|2[0-4]\d")),
+    ("respiration", _sign_form("呼吸(?:频率)?|R", _RATE, r"[6-9]|[1-6]\d")),
+    ("heart_rate", _sign_form("心率|HR", _RATE, r"[2-9]\d|1\d\d|2\d\d")),
+    (
+        "spo2",
+        _sign_form(
+            r"(?:[Ss][Pp][Oo][2₂]|(?:血|指脉|指)?氧饱和度|指脉氧)(?:\([^()\n]{0,12}\))?", "%", r"[4-9]\d|100"
+        ),
+    ),
+    ("systolic", _PRESSURE),
+)
+_FIRST_CHARACTERS = ("体T", "脉P", "呼R", "心H", "Ss血指氧", "血Bb")
+_FORMS_BY_FIRST: dict[str, list[tuple[VitalName, re.Pattern[str]]]] = {}
+for _sign, _characters in zip(_SIGNS, _FIRST_CHARACTERS, strict=True):
+    for _character in _characters:
+        _FORMS_BY_FIRST.setdefault(_character, []).append(_sign)
+_LABEL = re.compile(r"[体脉呼心血指氧]|(?<![A-Za-z])[TPRHSsBb]")
 
 
 def find_vital_signs(text: str) -> tuple[VitalSign, ...]:
@@ -151,13 +160,26 @@ def find_vital_signs(text: str) -> tuple[VitalSign, ...]:
     pressure gives a systolic and a diastolic sign.
     """
     half = half_width(text)
-    found = [
-        VitalSign(name, Span(*match.span()), *_value(match["value"] or match["bare"]))
-        for name, form in _SIGNS
-        for match in form.finditer(half)
-    ]
-    found.extend(sign for match in _PRESSURE.finditer(half) for sign in _pressures(match))
-    return tuple(sorted(found, key=lambda sign: sign.span))
+    found: list[VitalSign] = []
+    done = 0
+    for label in _LABEL.finditer(half):
+        for name, form in _FORMS_BY_FIRST[label.group()] if label.start() >= done else ():
+            match = form.match(half, label.start())
+            if match:
+                found.extend(_signs(name, match))
+                done = match.end()
+                break
+    return tuple(found)
+
+
+def _signs(name: VitalName, match: re.Match[str]) -> Iterator[VitalSign]:
+    if match.re is not _PRESSURE:
+        yield VitalSign(name, Span(*match.span()), *_value(match["value"] or match["bare"]))
+        return
+    pressures: tuple[VitalName, VitalName] = ("systolic", "diastolic")
+    for pressure in pressures:
+        span = Span(*match.span(pressure)) if match[pressure] else Span(*match.span())
+        yield VitalSign(pressure, span, *_value(match[pressure]))
 
 
 class _Value(NamedTuple):
@@ -168,10 +190,3 @@ class _Value(NamedTuple):
 def _value(written: str | None) -> _Value:
     masked = written is not None and "*" in written
     return _Value(None if masked or written is None else float(written), masked)
-
-
-def _pressures(match: re.Match[str]) -> Iterator[VitalSign]:
-    names: tuple[VitalName, VitalName] = ("systolic", "diastolic")
-    for name in names:
-        span = Span(*match.span(name)) if match[name] else Span(*match.span())
-        yield VitalSign(name, span, *_value(match[name]))

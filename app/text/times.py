@@ -110,12 +110,12 @@ _DURATION = re.compile(
 _CANDIDATE = re.compile(
     r"[\d*一二两三四五六七八九十百半数几多][\d*.+\-~至到一二两三四五六七八九十百半几余多来个\s]{0,12}[年月周天日星礼小钟分秒mdhw]"
 )
-_LONGEST = 40
+_LOOK_AHEAD = 12
 _TENS_MORE = ("余", "多", "几", "来")
 _AND = re.compile(r"[零又]?")
+_ANCHOR = re.compile(r"(?:入院|住院|术后|产后|病程|发病|化疗|手术|转入|入科)(?=(?:后|的|之)?\Z)")
 _HOSPITAL_DAY = re.compile(
-    r"(?P<anchor>入院|住院|术后|产后|病程|发病|化疗|手术|转入|入科)?(?:后|的|之)?第\s?"
-    r"(?:(?P<day>\d{1,3})|(?P<han>[一二三四五六七八九十]{1,3})|(?P<masked>\d?\*{1,3}\d?))\s?(?:个)?[天日](?!次)"
+    r"第\s?(?:(?P<day>\d{1,3})|(?P<han>[一二三四五六七八九十]{1,3})|(?P<masked>\d?\*{1,3}\d?))\s?(?:个)?[天日](?!次)"
 )
 
 _YEAR = r"(?P<year>(?:19|20)[\d*]{2}|\*{2,4})"
@@ -140,7 +140,7 @@ _DATES = tuple(
         r"(?P<year>\*)(?P<mark>[-.])(?P<month>[\d*]{1,2})(?P=mark)(?P<day>[\d*]{1,2})(?![\d*.\-%])",
     )
 )
-_DATE_START = re.compile(r"[\d*]+")
+_DATE_START = re.compile(r"[\d*]+(?=\s?[年月./\-])")
 _AFTERNOON = ("下午", "傍晚", "晚上", "晚")
 
 
@@ -161,7 +161,7 @@ def find_durations(text: str) -> tuple[Duration, ...]:
 def _duration_matches(half: str) -> Iterator[re.Match[str]]:
     done = 0
     for candidate in _CANDIDATE.finditer(half):
-        match = _DURATION.search(half, max(done, candidate.start()), candidate.start() + _LONGEST)
+        match = _DURATION.search(half, max(done, candidate.start()), candidate.end() + _LOOK_AHEAD)
         if match and match.start() < candidate.end():
             done = match.end()
             yield match
@@ -240,9 +240,17 @@ def _sum(larger: Duration, smaller: Duration) -> Duration:
 
 def find_hospital_days(text: str) -> tuple[HospitalDay, ...]:
     """The counted days of ``text`` in order: 入院第3天, 术后第2日, 第*天."""
-    return tuple(
-        HospitalDay(Span(*match.span()), _counted(match), match["masked"] is not None, match["anchor"])
-        for match in _HOSPITAL_DAY.finditer(half_width(text))
+    half = half_width(text)
+    return tuple(_hospital_day(match) for match in _HOSPITAL_DAY.finditer(half))
+
+
+def _hospital_day(match: re.Match[str]) -> HospitalDay:
+    anchor = _ANCHOR.search(match.string, max(0, match.start() - 3), match.start())
+    return HospitalDay(
+        Span(anchor.start() if anchor else match.start(), match.end()),
+        _counted(match),
+        match["masked"] is not None,
+        anchor.group() if anchor else None,
     )
 
 
