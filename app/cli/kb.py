@@ -10,7 +10,7 @@ import typer
 
 from app.cli.output import EXIT_FAILED, Format, progress_console, say, warn
 from app.errors import UserError
-from app.settings import go_offline, load_settings
+from app.settings import load_settings
 
 if TYPE_CHECKING:
     from retrieval.index import Progress
@@ -96,7 +96,6 @@ def list_(output_format: FormatOption = Format.TEXT) -> None:
 
 
 def _knowledge_base() -> "KnowledgeBase":
-    go_offline()
     from retrieval.search import KnowledgeBase
 
     return KnowledgeBase(load_settings().data_dir / "kb")

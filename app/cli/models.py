@@ -32,7 +32,7 @@ _STATE_TITLES = {
     ModelState.CORRUPT: "损坏",
 }
 _NameArgument = Annotated[
-    str | None, typer.Argument(metavar="[模型名]", help="模型目录中的名称；缺省取设置中的模型。")
+    str | None, typer.Argument(metavar="模型名", help="模型目录中的名称；缺省取设置中的模型。")
 ]
 
 

@@ -3,31 +3,32 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from app.cli.output import Format, say
 
 if TYPE_CHECKING:
     from app.drafting.verify import Judge
     from app.settings import Settings
 
-_HELP = """逐条核对陈述与其出处原文。
-
-CLAIMS.jsonl 每行一个对象：id、claim（陈述）、sources（出处原文的列表），
-可有 label（supported / not_supported / not_addressed）和 kind（类别）。
-
-例：bingli verify claims.jsonl --format json --summary
-"""
-
-
 def verify(
     claims: Annotated[Path, typer.Argument(help="JSONL 文件", show_default=False)],
-    summary: Annotated[bool, typer.Option("--summary", help="只给汇总：条数、未判条数、准确率、分类")] = False,
-    output: Annotated[Literal["text", "json"], typer.Option("--format", help="汇总的格式")] = "text",
+    summary: Annotated[
+        bool, typer.Option("--summary", help="只给汇总：条数、未判条数、准确率、分类")
+    ] = False,
+    output_format: Annotated[Format, typer.Option("--format", help="汇总的格式")] = Format.TEXT,
     no_model: Annotated[bool, typer.Option("--no-model", help="不用语言模型，只用规则和字面重合")] = False,
     model: Annotated[str | None, typer.Option("--model", help="模型名称，或 OpenAI 协议服务的网址")] = None,
 ) -> None:
-    """Verify every claim of a file; help text is ``_HELP``."""
+    """逐条核对陈述与其出处原文，每条输出一行 JSON。
+
+    CLAIMS.jsonl 每行一个对象：id、claim（陈述）、sources（出处原文的列表），
+    可有 label（supported / not_supported / not_addressed）和 kind（类别）。
+
+    例：bingli verify claims.jsonl --summary --format json
+    """
     import json
 
     from app.drafting.claims import Scores, read_claims, verify_claims
@@ -40,12 +41,9 @@ def verify(
         for result in verify_claims(listed, judge):
             scores.add(result)
             if not summary:
-                typer.echo(json.dumps(result.as_json(), ensure_ascii=False))
+                say(json.dumps(result.as_json(), ensure_ascii=False))
     if summary:
-        typer.echo(json.dumps(scores.as_json(), ensure_ascii=False) if output == "json" else scores.as_text())
-
-
-verify.__doc__ = _HELP
+        say(json.dumps(scores.as_json(), ensure_ascii=False) if output_format is Format.JSON else scores.as_text())
 
 
 @contextmanager

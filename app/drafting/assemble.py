@@ -50,7 +50,9 @@ class Drafting:
         tally: grows while sentences are written.
     """
 
-    def __init__(self, record: MedicalRecord, narrator: Narrator | None = None, judge: Judge | None = None) -> None:
+    def __init__(
+        self, record: MedicalRecord, narrator: Narrator | None = None, judge: Judge | None = None
+    ) -> None:
         """Plan the draft.
 
         Args:

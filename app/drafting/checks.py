@@ -24,12 +24,16 @@ SAME_AMOUNT = 0.02
 SAME_CONTENT = 0.6
 """Share of character pairs from which two short phrases speak of the same thing."""
 
+_TELLING = 4
+"""Last characters of a disease or operation that tell it from others."""
+
 _SIDES = ("左", "右")
-_BOTH_SIDES = ("双侧", "两侧", "双")
+_BOTH_SIDES = ("双侧", "双")
+_SIDE_WORD = re.compile("左|右|双侧|双(?=[下上肺肾眼耳膝手足肢])")
 
 
 class CheckResult(NamedTuple):
-    """What one check found; ``about`` is the part of the claim it stumbled over, in comparable form."""
+    """What one check found; ``about`` is the part of the claim it looked at, in comparable form."""
 
     name: CheckName
     outcome: Outcome
@@ -44,7 +48,9 @@ def run_checks(claim: NormalText, source: NormalText) -> tuple[CheckResult, ...]
 def _worst(name: CheckName, found: Iterable[CheckResult]) -> CheckResult:
     order: tuple[Outcome, ...] = ("contradicts", "absent", "agrees")
     results = {result.outcome: result for result in reversed(list(found))}
-    return next((results[outcome] for outcome in order if outcome in results), CheckResult(name, "not_applicable"))
+    return next(
+        (results[outcome] for outcome in order if outcome in results), CheckResult(name, "not_applicable")
+    )
 
 
 def check_numbers(claim: NormalText, source: NormalText) -> CheckResult:
@@ -54,15 +60,23 @@ def check_numbers(claim: NormalText, source: NormalText) -> CheckResult:
 
 def _check_quantity(wanted: Quantity, source: NormalText) -> CheckResult:
     about = f"{wanted.label}{wanted.value:g}{wanted.dimension}"
-    same = [q for q in source.quantities if _is_same_amount(wanted, q)]
+    same = [
+        q for q in source.quantities if _is_same_amount(wanted, q) and _may_be_same_side(wanted.side, q.side)
+    ]
     if same:
         swapped = wanted.label and all(_belongs_elsewhere(wanted, q, source) for q in same)
         return CheckResult("numbers", "contradicts" if swapped else "agrees", about)
     rivals = [
-        q for q in source.quantities if (wanted.dimension and q.dimension == wanted.dimension) or q.value == wanted.value
+        q
+        for q in source.quantities
+        if (wanted.dimension and q.dimension == wanted.dimension) or q.value == wanted.value
     ]
     named = [q for q in source.quantities if _share_a_pair(q.label, wanted.label)]
     return CheckResult("numbers", "contradicts" if rivals or named else "absent", about)
+
+
+def _may_be_same_side(one: str, other: str) -> bool:
+    return one == other or not (one and other) or "双" in (one, other)
 
 
 def _is_same_amount(one: Quantity, other: Quantity) -> bool:
@@ -80,7 +94,9 @@ def _belongs_elsewhere(wanted: Quantity, found: Quantity, source: NormalText) ->
     """Whether the source gives this number to another thing and another number to this thing."""
     if not found.label or _share_a_pair(wanted.label, found.label):
         return False
-    return any(_share_a_pair(q.label, wanted.label) and q.dimension == found.dimension for q in source.quantities)
+    return any(
+        _share_a_pair(q.label, wanted.label) and q.dimension == found.dimension for q in source.quantities
+    )
 
 
 def _share_a_pair(one: str, other: str) -> bool:
@@ -91,7 +107,11 @@ def _share_a_pair(one: str, other: str) -> bool:
 def check_dates(claim: NormalText, source: NormalText) -> CheckResult:
     """Calendar dates and times of day."""
     results = [
-        CheckResult("dates", _present(any(d.agrees_with(s) for s in source.dates), source.dates), f"{d.month}月{d.day}日")
+        CheckResult(
+            "dates",
+            _present(any(d.agrees_with(s) for s in source.dates), source.dates),
+            f"{d.month}月{d.day}日",
+        )
         for d in claim.dates
     ]
     results += [
@@ -107,27 +127,32 @@ def _present(is_there: bool, rivals: Iterable[object]) -> Outcome:
     return "contradicts" if any(True for _ in rivals) else "absent"
 
 
-def _drug_roots(text: str) -> list[tuple[int, str]]:
-    """Drug names by their telling last four characters, dosage form left out, with their place."""
-    return [(m.end(), m[0][-4:]) for m in lexicon().drug.finditer(text)]
+def _drug_names(text: str) -> list[tuple[int, str]]:
+    """Drugs by listed name, else by the ending of an unlisted one, with the place where the name ends."""
+    listed = list(lexicon().drug.finditer(text))
+    rest = lexicon().drug.sub(lambda m: " " * len(m[0]), text)
+    return sorted((m.end(), m[0]) for m in (*listed, *lexicon().drug_like.finditer(rest)))
 
 
 def check_drugs(claim: NormalText, source: NormalText) -> CheckResult:
     """Names of drugs."""
-    rivals = _drug_roots(source.text)
+    rivals = _drug_names(source.text)
     return _worst(
         "drugs",
-        (CheckResult("drugs", _present(_names_drug(source.text, root), rivals), root) for _, root in _drug_roots(claim.text)),
+        (
+            CheckResult("drugs", _present(_names_drug(source.text, name), rivals), name)
+            for _, name in _drug_names(claim.text)
+        ),
     )
 
 
-def _names_drug(text: str, root: str) -> bool:
-    return root in text or any(ending in text for ending in (root[-3:],) if not _is_bare_ending(ending))
+def _names_drug(text: str, name: str) -> bool:
+    """Whether the text names the drug, be it without a prefix such as 注射用."""
+    return any(_is_same_drug(name, other) for _, other in _drug_names(text)) or name in text
 
 
-def _is_bare_ending(ending: str) -> bool:
-    match = lexicon().drug.fullmatch(ending)
-    return match is not None and len(ending) <= 3
+def _is_same_drug(one: str, other: str) -> bool:
+    return one.endswith(other[-4:]) or other.endswith(one[-4:])
 
 
 def check_doses(claim: NormalText, source: NormalText) -> CheckResult:
@@ -138,45 +163,54 @@ def check_doses(claim: NormalText, source: NormalText) -> CheckResult:
 def _dose_results(claim: NormalText, source: NormalText) -> list[CheckResult]:
     offered = _by_drug(source.text)
     results = []
-    for root, wanted in _by_drug(claim.text):
-        given = NormalText("\n".join(text for name, text in offered if name == root) or source.text)
+    for name, wanted in _by_drug(claim.text):
+        given = NormalText(
+            "\n".join(text for other, text in offered if _is_same_drug(name, other)) or source.text
+        )
         ways = NormalText(wanted)
         results += [
-            CheckResult("doses", _present(times in given.frequencies, given.frequencies), f"{root}每日{times}次")
+            CheckResult(
+                "doses", _present(times in given.frequencies, given.frequencies), f"{name}每日{times}次"
+            )
             for times in sorted(ways.frequencies)
         ]
         results += [
-            CheckResult("doses", _present(route in given.routes, given.routes), f"{root}{route}")
+            CheckResult("doses", _present(route in given.routes, given.routes), f"{name}{route}")
             for route in sorted(ways.routes)
         ]
-        if any(name == root for name, _ in offered):
-            results += _amount_results(root, ways, given)
+        if any(_is_same_drug(name, other) for other, _ in offered):
+            results += _amount_results(name, ways, given)
     return results
 
 
-def _amount_results(root: str, wanted: NormalText, given: NormalText) -> list[CheckResult]:
+def _amount_results(name: str, wanted: NormalText, given: NormalText) -> list[CheckResult]:
     doses = [q for q in given.quantities if q.dimension in ("mass", "volume", "units", "tablets", "ampoules")]
     return [
-        CheckResult("doses", _present(any(_is_same_amount(q, dose) for dose in doses), doses), f"{root}{q.value:g}")
+        CheckResult(
+            "doses", _present(any(_is_same_amount(q, dose) for dose in doses), doses), f"{name}{q.value:g}"
+        )
         for q in wanted.quantities
         if q.dimension in ("mass", "volume", "units", "tablets", "ampoules")
     ]
 
 
 def _by_drug(text: str) -> list[tuple[str, str]]:
-    """The text after each drug name, up to the next one; without a name the whole text under ``""``."""
-    found = _drug_roots(text)
+    """Each drug with the text about it: from its clause's beginning to the next drug's; nameless under ``""``."""
+    found = _drug_names(text)
     if not found:
         return [("", text)]
-    ends = [end for end, _ in found][1:] + [len(text)]
-    return [(root, text[start:end]) for (start, root), end in zip(found, ends, strict=True)]
+    starts: list[int] = []
+    for at, (end, name) in enumerate(found):
+        starts.append(max(NormalText(text).clause_start(end - len(name)), found[at - 1][0] if at else 0))
+    ends = [*starts[1:], len(text)]
+    return [(name, text[start:end]) for (_, name), start, end in zip(found, starts, ends, strict=True)]
 
 
 def check_laterality(claim: NormalText, source: NormalText) -> CheckResult:
     """Left, right, both sides, by the part of the body they stand with."""
     return _worst(
         "laterality",
-        (_check_side(m[0], _after(claim.text, m.end()), source) for m in re.finditer("左|右|双侧|两侧|双(?=[下上肺肾眼耳膝手足肢])", claim.text)),
+        (_check_side(m[0], _after(claim.text, m.end()), source) for m in _SIDE_WORD.finditer(claim.text)),
     )
 
 
@@ -190,12 +224,16 @@ def _check_side(side: str, part: str, source: NormalText) -> CheckResult:
     wanted = "双" if side in _BOTH_SIDES else side
     said = [
         "双" if m[0] in _BOTH_SIDES else m[0]
-        for m in re.finditer("左|右|双侧|两侧|双", source.text)
+        for m in _SIDE_WORD.finditer(source.text)
         if _is_same_part(part, _after(source.text, m.end()))
     ]
     if not said:
-        said = ["双" if m[0] in _BOTH_SIDES else m[0] for m in re.finditer("左|右|双侧|两侧|双", source.text)]
-    covered = wanted in said or (wanted in _SIDES and "双" in said) or (wanted == "双" and {"左", "右"} <= set(said))
+        said = ["双" if m[0] in _BOTH_SIDES else m[0] for m in _SIDE_WORD.finditer(source.text)]
+    covered = (
+        wanted in said
+        or (wanted in _SIDES and "双" in said)
+        or (wanted == "双" and {"左", "右"} <= set(said))
+    )
     return CheckResult("laterality", _present(covered, said), about)
 
 
@@ -207,12 +245,28 @@ def check_negation(claim: NormalText, source: NormalText) -> CheckResult:
     """What the claim says is there and the sources say is not, and the reverse."""
     results = []
     for wanted in claim.assertions:
-        same = max((_likeness(wanted.content, a.content) for a in source.assertions if a.is_negated == wanted.is_negated), default=0)
-        other = max((_likeness(wanted.content, a.content) for a in source.assertions if a.is_negated != wanted.is_negated), default=0)
+        same = max(
+            (
+                _likeness(wanted.content, a.content)
+                for a in source.assertions
+                if a.is_negated == wanted.is_negated
+            ),
+            default=0,
+        )
+        other = max(
+            (
+                _likeness(wanted.content, a.content)
+                for a in source.assertions
+                if a.is_negated != wanted.is_negated
+            ),
+            default=0,
+        )
         if other >= SAME_CONTENT and other > same:
             results.append(CheckResult("negation", "contradicts", wanted.content))
         elif wanted.is_negated:
-            results.append(CheckResult("negation", "agrees" if same >= SAME_CONTENT else "absent", wanted.content))
+            results.append(
+                CheckResult("negation", "agrees" if same >= SAME_CONTENT else "absent", wanted.content)
+            )
     return _worst("negation", results)
 
 
@@ -231,7 +285,15 @@ def check_opposites(claim: NormalText, source: NormalText) -> CheckResult:
     for group in lexicon().opposites:
         pattern = re.compile("|".join(sorted(map(re.escape, group), key=len, reverse=True)))
         for clause in claim.clauses:
-            results += [_check_opposite(m[0], clause[max(0, m.start() - 4) : m.start()] + clause[m.end() : m.end() + 2], pattern, source) for m in pattern.finditer(clause)]
+            results += [
+                _check_opposite(
+                    m[0],
+                    clause[max(0, m.start() - 4) : m.start()] + clause[m.end() : m.end() + 2],
+                    pattern,
+                    source,
+                )
+                for m in pattern.finditer(clause)
+            ]
     return _worst("opposites", results)
 
 
@@ -245,22 +307,38 @@ def _check_opposite(word: str, context: str, group: re.Pattern[str], source: Nor
 def check_diagnoses(claim: NormalText, source: NormalText) -> CheckResult:
     """Names of diseases, and any name after 诊断."""
     words = lexicon()
-    return _check_terms("diagnoses", _terms(claim.text, words.disease, words.not_diseases), _terms(source.text, words.disease, words.not_diseases), source)
+    return _check_terms(
+        "diagnoses",
+        _terms(claim.text, words.disease, words.not_diseases),
+        _terms(source.text, words.disease, words.not_diseases),
+        source,
+    )
 
 
 def check_operations(claim: NormalText, source: NormalText) -> CheckResult:
     """Names of operations and procedures."""
     words = lexicon()
-    return _check_terms("operations", _terms(claim.text, words.operation, words.not_operations), _terms(source.text, words.operation, words.not_operations), source)
+    return _check_terms(
+        "operations",
+        _terms(claim.text, words.operation, words.not_operations),
+        _terms(source.text, words.operation, words.not_operations),
+        source,
+    )
 
 
 def _terms(text: str, pattern: re.Pattern[str], excluded: tuple[str, ...]) -> list[str]:
-    """Terms by their telling last four characters."""
-    return [m[0][-4:] for m in pattern.finditer(text) if not m[0].endswith(excluded)]
+    return [m[0] for m in pattern.finditer(text) if not m[0].endswith(excluded)]
 
 
 def _check_terms(name: CheckName, wanted: list[str], offered: list[str], source: NormalText) -> CheckResult:
-    return _worst(name, (CheckResult(name, _present(term[-3:] in source.text or term in source.text, offered), term) for term in wanted))
+    return _worst(
+        name, (CheckResult(name, _present(_is_named(term, source.text), offered), term) for term in wanted)
+    )
+
+
+def _is_named(term: str, text: str) -> bool:
+    """Whether the text has the telling end of the term; what stands before it may be wording."""
+    return term[-_TELLING:] in text
 
 
 def check_plan(claim: NormalText, source: NormalText) -> CheckResult:

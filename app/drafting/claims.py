@@ -113,7 +113,10 @@ class Scores:
 
     def as_text(self) -> str:
         """The same for a reader."""
-        rows = [("全部", self.total), *((kind, count) for kind, count in sorted(self.by_kind.items()) if kind)]
+        rows = [
+            ("全部", self.total),
+            *((kind, count) for kind, count in sorted(self.by_kind.items()) if kind),
+        ]
         return "\n".join(
             f"{name}：{count.n}条，{VERDICT_NAMES['unverified']}{count.unscored}条，"
             + (f"准确率{count.accuracy:.1%}" if count.accuracy is not None else "无准确率")

@@ -7,7 +7,15 @@ from itertools import groupby
 from app.drafting.draft import NOT_GIVEN, Citation, DraftSentence, ResourceCitation
 from app.drafting.normal import NormalText, lexicon
 from app.drafting.salience import cues
-from app.drafting.sources import ADMISSION_NOTES, COURSE_NOTES, SourceItem, Stay, day_of, resource, sentences_of
+from app.drafting.sources import (
+    ADMISSION_NOTES,
+    COURSE_NOTES,
+    SourceItem,
+    Stay,
+    day_of,
+    resource,
+    sentences_of,
+)
 from app.drafting.verify import verify
 from app.records.model import CHINA_TIME
 from app.text.reading import Reading
@@ -84,7 +92,9 @@ def length_of_stay(stay: Stay) -> Iterator[DraftSentence]:
 
 def condition_at_admission(stay: Stay) -> Iterator[DraftSentence]:
     """入院情况: chief complaint, history of the present illness, findings of the examination, in the note's words."""
-    reading = next(iter(stay.readings_of(ADMISSION_NOTES)), None) or next(iter(stay.readings_of(("首次病程记录",))), None)
+    reading = next(iter(stay.readings_of(ADMISSION_NOTES)), None) or next(
+        iter(stay.readings_of(("首次病程记录",))), None
+    )
     items = list(_admission_items(reading)) if reading else []
     yield from map(quoted, items) if items else (not_given(),)
 
@@ -105,7 +115,9 @@ def _admission_items(reading: Reading) -> Iterator[SourceItem]:
 def _is_positive(text: str) -> bool:
     """Whether some clause names a finding that it does not deny."""
     clauses = NormalText.of(text).clauses
-    return any(cues().positive_exam.search(clause) and not lexicon().negation.search(clause) for clause in clauses)
+    return any(
+        cues().positive_exam.search(clause) and not lexicon().negation.search(clause) for clause in clauses
+    )
 
 
 def _section_items(reading: Reading, name: str) -> list[SourceItem]:
@@ -120,7 +132,9 @@ def _weightiest(items: list[SourceItem], limit: int) -> list[SourceItem]:
 
 def diagnoses_at_admission(stay: Stay) -> Iterator[DraftSentence]:
     """入院诊断: from the data, else as the admission note names them."""
-    yield from _diagnoses(stay, ("入院", "初步"), _ADMISSION_DIAGNOSES, stay.readings_of((*ADMISSION_NOTES, "首次病程记录")))
+    yield from _diagnoses(
+        stay, ("入院", "初步"), _ADMISSION_DIAGNOSES, stay.readings_of((*ADMISSION_NOTES, "首次病程记录"))
+    )
 
 
 def diagnoses_at_discharge(stay: Stay) -> Iterator[DraftSentence]:
@@ -211,8 +225,12 @@ def _is_advice(text: str) -> bool:
 
 def discharge_orders(stay: Stay) -> Iterator[DraftSentence]:
     """出院医嘱: take-home drugs from the orders, then follow-up and warnings as the last notes word them."""
-    sentences = [drafted(f"{number}.{item.text}。", (item,)) for number, item in enumerate(stay.take_home, start=1)]
-    last = [item for reading in stay.readings_of(COURSE_NOTES)[-_LAST_NOTES:] for item in sentences_of(reading)]
+    sentences = [
+        drafted(f"{number}.{item.text}。", (item,)) for number, item in enumerate(stay.take_home, start=1)
+    ]
+    last = [
+        item for reading in stay.readings_of(COURSE_NOTES)[-_LAST_NOTES:] for item in sentences_of(reading)
+    ]
     if not stay.take_home:
         sentences += [quoted(item) for item in last if cues().take_home.search(half_width(item.text))]
     advice = [item for item in last if _is_advice(item.text) and "出院" in _around(stay, item)]
@@ -225,5 +243,3 @@ def _around(stay: Stay, item: SourceItem) -> str:
     """The note that the item stands in."""
     documents = stay.record.documents_by_id
     return documents[item.citation.document_id].text if hasattr(item.citation, "document_id") else item.text
-
-

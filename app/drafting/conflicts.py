@@ -8,7 +8,9 @@ from app.drafting.draft import DraftSentence
 from app.drafting.sources import ADMISSION_NOTES, SourceItem, Stay, resource, sentences_of
 
 _SIDE = re.compile("(双|左|右)侧?([\u4e00-\u9fa5]{2,4})")
-_NO_ALLERGY = re.compile("否认(?!其[他它余])[^。；]{0,12}过敏|无(?!其[他它余])[^。；]{0,8}(?:药物|食物)[^。；]{0,4}过敏")
+_NO_ALLERGY = re.compile(
+    "否认(?!其[他它余])[^。；]{0,12}过敏|无(?!其[他它余])[^。；]{0,8}(?:药物|食物)[^。；]{0,4}过敏"
+)
 
 
 def conflicts(stay: Stay) -> Iterator[DraftSentence]:
@@ -64,8 +66,13 @@ def _allergies(stay: Stay) -> Iterator[DraftSentence]:
     if not known:
         return
     denials = [
-        item for reading in stay.readings_of(ADMISSION_NOTES) for item in sentences_of(reading) if _NO_ALLERGY.search(item.text)
+        item
+        for reading in stay.readings_of(ADMISSION_NOTES)
+        for item in sentences_of(reading)
+        if _NO_ALLERGY.search(item.text)
     ]
     for item in denials[:1]:
-        allergy = SourceItem(f"{known[0].substance}过敏", resource("allergies", 0, None), None, "event", 0, "allergies")
+        allergy = SourceItem(
+            f"{known[0].substance}过敏", resource("allergies", 0, None), None, "event", 0, "allergies"
+        )
         yield _shown(item, allergy)

@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict
 
 from app.records.model import DocumentType, Evidence
 
-DRAFT_FORMAT = "bingli/draft/1"
+DRAFT_FORMAT: Literal["bingli/draft/1"] = "bingli/draft/1"
 NOT_GIVEN = "未给出"
 
 Verdict = Literal["supported", "not_supported", "not_addressed", "unverified"]

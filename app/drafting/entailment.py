@@ -49,7 +49,10 @@ class ModelJudge:
     def _ask(self, claim: str, sources: Sequence[str]) -> Opinion | None:
         try:
             answer = self._model.answer(
-                self._prompt, {"claim": claim, "sources": sources}, schema=_SCHEMA, max_tokens=_LONGEST_ANSWER_TOKENS
+                self._prompt,
+                {"claim": claim, "sources": sources},
+                schema=_SCHEMA,
+                max_tokens=_LONGEST_ANSWER_TOKENS,
             )
         except ModelFailure:
             self.failures += 1

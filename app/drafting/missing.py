@@ -29,7 +29,9 @@ def coverage(stay: Stay, sentences: Iterable[DraftSentence]) -> Coverage:
     cited = {citation for sentence in told for citation in sentence.citations}
     text = NormalText.of(*(sentence.text for sentence in told))
     missing = [item for item in stay.salient if item.citation not in cited and not _is_mentioned(item, text)]
-    return Coverage(len(stay.salient), tuple(Omission(what=item.text, source=item.citation) for item in missing))
+    return Coverage(
+        len(stay.salient), tuple(Omission(what=item.text, source=item.citation) for item in missing)
+    )
 
 
 def _is_mentioned(item: SourceItem, draft: NormalText) -> bool:

@@ -14,9 +14,13 @@ from typing import NamedTuple
 
 import yaml
 
+from app.text.lexicons import load_mapping
+
 _DIGITS = {character: value for value, character in enumerate("零一二三四五六七八九")} | {"两": 2, "〇": 0}
 _MEASURES = "天|日|周|个|月|年|次|小时|分钟|级|期|型|度|分|片|粒|支|例|根|枚|岁|倍|处|条"
-_CHINESE_NUMBER = re.compile(rf"(?<![十百第星])([零〇一二两三四五六七八九十百]{{1,5}})(?=[余多来]?(?:{_MEASURES}))")
+_CHINESE_NUMBER = re.compile(
+    rf"(?<![十百第星])([零〇一二两三四五六七八九十百]{{1,5}})(?=[余多来]?(?:{_MEASURES}))"
+)
 _ORDINAL = re.compile(r"第([一二三四五六七八九十]{1,3})")
 _ROMAN = re.compile(r"(?<![a-z])(iv|iii|ii|i|v)(?=\s*[级期型度])")
 _ROMAN_VALUES = {"i": "1", "ii": "2", "iii": "3", "iv": "4", "v": "5"}
@@ -29,6 +33,9 @@ _CLOCK = re.compile(r"(?<!\d)([01]?\d|2[0-3])(?::|时)([0-5]\d)分?(?!\d)")
 _FREQUENCY = re.compile(r"每日([\d.]+)次")
 _NUMBER = r"\d+(?:\.\d+)?"
 _CLAUSE_END = re.compile(r"[，。；;！？!?\n]|,(?!\d)")
+_ENUMERATED = re.compile(r"、|以及|(?<![闻触扪累涉危普提])及|或(?!许)")
+_AFFIRMED = re.compile("^[有伴但可]|可见|闻及|触及|仍有")
+_ITEM_END = re.compile(rf"{_CLAUSE_END.pattern}|、")
 _BESIDE_NUMBER = "约为达至是在予共计升降到较前最高低:：=（(>＞<＜≥≤ "
 
 
@@ -49,12 +56,22 @@ class Lexicon:
     negated_afterwards: tuple[str, ...]
     not_yet: re.Pattern[str]
     drug: re.Pattern[str]
-    drug_forms: re.Pattern[str]
+    drug_like: re.Pattern[str]
     disease: re.Pattern[str]
     not_diseases: tuple[str, ...]
     operation: re.Pattern[str]
     not_operations: tuple[str, ...]
     filler: frozenset[str]
+
+
+def _term(endings: Iterable[str], fewest: int, most: int, not_leading: str) -> re.Pattern[str]:
+    """A name by its telling ending and the characters before it, as far as they can belong to a name."""
+    return re.compile(rf"(?:(?![{not_leading}])[\u4e00-\u9fa5]){{{fewest},{most}}}?(?:{_any_of(endings)})")
+
+
+def _drug_names() -> Iterator[str]:
+    classes = load_mapping("drug_classes")
+    return (name.lower() for members in classes.values() for name in members if len(name) > 1)
 
 
 def _any_of(words: Iterable[str]) -> str:
@@ -88,11 +105,11 @@ def lexicon() -> Lexicon:
         negation=re.compile(f"(?!{_any_of(raw['pseudo_negations'])})(?:{_any_of(raw['negations'])})"),
         negated_afterwards=tuple(raw["negated_afterwards"]),
         not_yet=re.compile(_any_of(raw["not_yet"])),
-        drug=re.compile(rf"[\u4e00-\u9fa5]{{0,4}}(?:{_any_of(raw['drug_endings'])})"),
-        drug_forms=re.compile(_any_of(raw["drug_forms"])),
-        disease=re.compile(rf"[\u4e00-\u9fa5]{{1,8}}?(?:{_any_of(raw['disease_endings'])})"),
+        drug=re.compile(_any_of(_drug_names())),
+        drug_like=_term(raw["drug_endings"], 0, 4, raw["filler"] + raw["drug_lead"]),
+        disease=_term(raw["disease_endings"], 1, 8, raw["filler"] + raw["disease_lead"]),
         not_diseases=tuple(raw["not_diseases"]),
-        operation=re.compile(rf"[\u4e00-\u9fa5]{{1,10}}?(?:{_any_of(raw['operation_endings'])})"),
+        operation=_term(raw["operation_endings"], 1, 10, raw["filler"]),
         not_operations=tuple(raw["not_operations"]),
         filler=frozenset(raw["filler"]),
     )
@@ -114,7 +131,9 @@ def normalise(text: str) -> str:
     """The comparable form: one width, lower case, Arabic numerals, one spelling a term."""
     words = lexicon()
     text = _POWER_UNIT.sub(lambda m: f"e{unicodedata.normalize('NFKC', m[1])}/l", text)
-    text = unicodedata.normalize("NFKC", text).lower().replace("μ", "u").replace("µ", "u")
+    # A full-width comma always ends a clause; after NFKC it could be one inside a number.
+    text = "，".join(unicodedata.normalize("NFKC", part) for part in text.split("，")).lower()
+    text = text.replace("μ", "u").replace("°c", "℃")
     for half, whole in _HALVES:
         text = text.replace(half, whole)
     text = _ROMAN.sub(lambda m: _ROMAN_VALUES[m[1]], text)
@@ -129,12 +148,16 @@ def normalise(text: str) -> str:
 
 
 class Quantity(NamedTuple):
-    """A number as written, its dimension (``""`` without a unit), its size in that dimension, what it measures."""
+    """A number as written, its dimension (``""`` without a unit), its size in that dimension, what it measures.
+
+    ``side`` is the last 左 or 右 before it in its clause, ``""`` without one.
+    """
 
     value: float
     dimension: str
     amount: float
     label: str
+    side: str = ""
 
 
 class WrittenDate(NamedTuple):
@@ -173,11 +196,18 @@ class NormalText:
         """Its clauses, between commas and stops."""
         return tuple(part.strip() for part in _CLAUSE_END.split(self.text) if part.strip())
 
+    def clause_start(self, at: int) -> int:
+        """Where the clause or enumerated item that holds position ``at`` begins."""
+        return max((m.end() for m in _ITEM_END.finditer(self.text, 0, at)), default=0)
+
     @cached_property
     def dates(self) -> tuple[WrittenDate, ...]:
         """Calendar dates, in order; impossible ones are no dates."""
         full = [WrittenDate(int(m[1]), int(m[2]), int(m[3])) for m in _FULL_DATE.finditer(self.text)]
-        short = [WrittenDate(None, int(m[1]), int(m[2])) for m in _MONTH_DAY.finditer(_FULL_DATE.sub(" ", self.text))]
+        short = [
+            WrittenDate(None, int(m[1]), int(m[2]))
+            for m in _MONTH_DAY.finditer(_FULL_DATE.sub(" ", self.text))
+        ]
         return tuple(found for found in (*full, *short) if _exists(found))
 
     @cached_property
@@ -214,15 +244,20 @@ class NormalText:
         return tuple(assertion for clause in self.clauses for assertion in _assertions(clause))
 
     @cached_property
+    def words(self) -> str:
+        """The content without numbers and dates, which checks of their own compare."""
+        return content_of(lexicon().quantity.sub("", self.timeless))
+
+    @cached_property
     def pairs(self) -> frozenset[str]:
         """Adjacent character pairs of the content, fillers and punctuation left out."""
-        return frozenset(_pairs(content_of(self.text)))
+        return frozenset((*_pairs(content_of(self.text)), *_pairs(self.words)))
 
     def coverage_by(self, other: "NormalText") -> float:
-        """Share of this text's content characters that stand in a pair which ``other`` has too; 1.0 if it has none."""
-        content = content_of(self.text)
+        """Share of this text's words that stand in a character pair which ``other`` has too; 1.0 without words."""
+        content = self.words
         if len(content) < 2:
-            return 1.0 if content in other.text else 0.0
+            return float(content in other.text)
         covered = [False] * len(content)
         for at, pair in enumerate(_pairs(content)):
             if pair in other.pairs:
@@ -252,9 +287,9 @@ def _quantities(text: str) -> Iterator[Quantity]:
     words = lexicon()
     for match in words.quantity.finditer(text):
         dimension, factor = words.units[match[2]] if match[2] else ("", 1.0)
-        label = _label_before(text, match.start())
+        label, side = _label_before(text, match.start()), _side_before(text, match.start())
         for number in re.findall(_NUMBER, match[1]):
-            yield Quantity(float(number), dimension, float(number) * factor, label)
+            yield Quantity(float(number), dimension, float(number) * factor, label, side)
 
 
 def _label_before(text: str, at: int) -> str:
@@ -263,13 +298,18 @@ def _label_before(text: str, at: int) -> str:
     return found[0][-6:] if found else ""
 
 
+def _side_before(text: str, at: int) -> str:
+    sides = re.findall("[左右双]", _CLAUSE_END.split(text[max(0, at - 20) : at])[-1])
+    return sides[-1] if sides else ""
+
+
 def _assertions(clause: str) -> Iterator[Assertion]:
     carried = False
-    for item in re.split(r"[、]|以及|或(?!许)|及", clause):
+    for item in _ENUMERATED.split(clause):
         negated = lexicon().negation.search(item)
-        if negated and not item[: negated.start()].strip():
+        if negated:
             carried = True
-        elif item.startswith(("有", "伴", "但")):
+        elif _AFFIRMED.search(item):
             carried = False
         content = content_of(lexicon().negation.sub("", item))
         afterwards = any(word in item for word in lexicon().negated_afterwards)

@@ -42,7 +42,9 @@ DISCHARGE_RECORD = DocumentPlan(
         SectionPlan("住院天数", (compose.length_of_stay,)),
         SectionPlan("入院情况", (compose.condition_at_admission,)),
         SectionPlan("入院诊断", (compose.diagnoses_at_admission,)),
-        SectionPlan("诊疗经过", (compose.examinations, compose.operations, compose.drug_treatment), has_narrative=True),
+        SectionPlan(
+            "诊疗经过", (compose.examinations, compose.operations, compose.drug_treatment), has_narrative=True
+        ),
         SectionPlan("出院诊断", (compose.diagnoses_at_discharge,)),
         SectionPlan("出院情况", (compose.condition_at_discharge,)),
         SectionPlan("出院医嘱", (compose.discharge_orders,)),
@@ -60,7 +62,9 @@ def plan_for(record: MedicalRecord) -> DocumentPlan:
     """
     encounter = record.encounter
     if encounter.disposition == "死亡" or encounter.died_at:
-        raise UserError(f"病历 {record.record_id} 的患者已死亡，应写死亡记录而不是出院记录，本版本暂不能起草。")
+        raise UserError(
+            f"病历 {record.record_id} 的患者已死亡，应写死亡记录而不是出院记录，本版本暂不能起草。"
+        )
     if not any(document.text.strip() for document in record.documents or ()):
         raise UserError(f"病历 {record.record_id} 中没有文书，无从起草出院记录，请先补全病历。")
     return DISCHARGE_RECORD

@@ -48,7 +48,9 @@ def cues() -> Cues:
     """The cues, read once."""
     raw = yaml.safe_load((Path(__file__).parent / "cues.yaml").read_text(encoding="utf-8"))
     return Cues(
-        cues=tuple(_Cue(cue["kind"], cue["weight"], re.compile(cue["pattern"], re.IGNORECASE)) for cue in raw["cues"]),
+        cues=tuple(
+            _Cue(cue["kind"], cue["weight"], re.compile(cue["pattern"], re.IGNORECASE)) for cue in raw["cues"]
+        ),
         sections=raw["sections"],
         salient_from=raw["salient_from"],
         condition=re.compile(raw["condition"]),

@@ -9,7 +9,17 @@ from typing import NamedTuple
 from app.drafting.draft import Citation, ResourceCitation
 from app.drafting.normal import content_of, normalise
 from app.drafting.salience import ItemKind, cues, salience_of
-from app.records.model import CHINA_TIME, Document, DocumentType, ExamReport, LabResult, MedicalRecord, Order, Procedure, Span
+from app.records.model import (
+    CHINA_TIME,
+    Document,
+    DocumentType,
+    ExamReport,
+    LabResult,
+    MedicalRecord,
+    Order,
+    Procedure,
+    Span,
+)
 from app.text.reading import Reading
 
 ADMISSION_NOTES: tuple[DocumentType, ...] = ("入院记录", "再次或多次入院记录", "24小时内入出院记录")
@@ -17,7 +27,10 @@ COURSE_NOTES: tuple[DocumentType, ...] = (
     "首次病程记录", "日常病程记录", "上级医师查房记录", "疑难病例讨论记录", "交接班记录", "转科记录", "阶段小结",
     "抢救记录", "有创诊疗操作记录", "会诊记录", "手术记录", "术后首次病程记录", "输血记录",
 )  # fmt: skip
-_BRIEF_SECTIONS = {"手术记录": ("手术名称", "术中诊断", "术后诊断", "手术日期"), "会诊记录": ("会诊意见", "会诊建议", "会诊结论")}
+_BRIEF_SECTIONS = {
+    "手术记录": ("手术名称", "术中诊断", "术后诊断", "手术日期"),
+    "会诊记录": ("会诊意见", "会诊建议", "会诊结论"),
+}
 _SHORTEST_COPY = 8
 """Content characters from which an equal sentence is a copy; shorter ones (患者无不适) recur honestly."""
 _LIST_NUMBER = re.compile(r"[(（]?\d{1,2}(?:[.．](?!\d)|[、)）])\s*(?=\S)|[①-⑳]\s*(?=\S)")
@@ -86,19 +99,31 @@ class Stay:
     @cached_property
     def course(self) -> tuple[SourceItem, ...]:
         """Sentences of the course notes, copied text only at its first place."""
-        seen = {_fingerprint(item.text) for r in self.readings_of(ADMISSION_NOTES) for item in sentences_of(r)}
-        return tuple(_first_places((item for r in self.readings_of(COURSE_NOTES) for item in sentences_of(r)), seen))
+        seen = {
+            _fingerprint(item.text) for r in self.readings_of(ADMISSION_NOTES) for item in sentences_of(r)
+        }
+        return tuple(
+            _first_places((item for r in self.readings_of(COURSE_NOTES) for item in sentences_of(r)), seen)
+        )
 
     @cached_property
     def results(self) -> tuple[SourceItem, ...]:
         """Laboratory results, critical first, then abnormal, then by time."""
-        items = [_lab_item(at, lab) for at, lab in enumerate(self.record.lab_results or ()) if lab.item and lab.value]
+        items = [
+            _lab_item(at, lab)
+            for at, lab in enumerate(self.record.lab_results or ())
+            if lab.item and lab.value
+        ]
         return tuple(sorted(items, key=lambda item: (-item.weight, item.at or _LATEST)))
 
     @cached_property
     def reports(self) -> tuple[SourceItem, ...]:
         """Conclusions of examinations."""
-        return _in_time(_exam_item(at, e) for at, e in enumerate(self.record.exam_reports or ()) if e.impression or e.finding)
+        return _in_time(
+            _exam_item(at, e)
+            for at, e in enumerate(self.record.exam_reports or ())
+            if e.impression or e.finding
+        )
 
     @cached_property
     def procedures(self) -> tuple[SourceItem, ...]:
@@ -109,7 +134,9 @@ class Stay:
     def drugs(self) -> tuple[SourceItem, ...]:
         """Drug orders of the stay, with start and stop."""
         orders = enumerate(self.record.orders or ())
-        return _in_time(_drug_item(at, order) for at, order in orders if is_drug(order) and not is_take_home(order))
+        return _in_time(
+            _drug_item(at, order) for at, order in orders if is_drug(order) and not is_take_home(order)
+        )
 
     @cached_property
     def take_home(self) -> tuple[SourceItem, ...]:
@@ -120,7 +147,14 @@ class Stay:
     @cached_property
     def salient(self) -> tuple[SourceItem, ...]:
         """Everything that a discharge record should not leave out, in time order."""
-        everything = (*self.course, *self.results, *self.reports, *self.procedures, *self.drugs, *self.take_home)
+        everything = (
+            *self.course,
+            *self.results,
+            *self.reports,
+            *self.procedures,
+            *self.drugs,
+            *self.take_home,
+        )
         return _in_time(item for item in everything if item.is_salient)
 
 
@@ -136,7 +170,9 @@ def happened_at(document: Document) -> datetime | None:
     return document.event_at or document.completed_at
 
 
-def sentences_of(reading: Reading, accepts: Callable[[str], bool] = lambda section: True) -> Iterator[SourceItem]:
+def sentences_of(
+    reading: Reading, accepts: Callable[[str], bool] = lambda section: True
+) -> Iterator[SourceItem]:
     """The sentences of a note as source items, headings left out."""
     document = reading.document
     wanted = _BRIEF_SECTIONS.get(document.kind)
@@ -153,7 +189,13 @@ def sentence_item(document: Document, span: Span, section: str) -> SourceItem:
     evidence = document.evidence(Span(numbered.end(), span.end) if numbered else span)
     salience = salience_of(evidence.quote, section)
     return SourceItem(
-        evidence.quote, evidence, happened_at(document), salience.kind, salience.weight, section, document.kind
+        evidence.quote,
+        evidence,
+        happened_at(document),
+        salience.kind,
+        salience.weight,
+        section,
+        document.kind,
     )
 
 
@@ -223,7 +265,12 @@ def is_take_home(order: Order) -> bool:
 def _drug_item(position: int, order: Order) -> SourceItem:
     weight = ABNORMAL if is_take_home(order) else ABNORMAL - 1
     return SourceItem(
-        drug_text(order), resource("orders", position, order.id), order.ordered_at, "treatment", weight, "orders"
+        drug_text(order),
+        resource("orders", position, order.id),
+        order.ordered_at,
+        "treatment",
+        weight,
+        "orders",
     )
 
 

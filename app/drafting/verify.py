@@ -12,6 +12,9 @@ SPOKEN_OF = 0.45
 SAID = 0.8
 """Coverage from which code alone calls a claim supported when no check objects."""
 
+_NAMES_ONLY = frozenset({"drugs", "doses", "diagnoses", "operations"})
+"""Checks that compare a name with any other of its kind, not with what is said of the same thing."""
+
 
 class Opinion(NamedTuple):
     """What a judge says: the probabilities of the three answers, which sum to 1."""
@@ -19,6 +22,13 @@ class Opinion(NamedTuple):
     supported: float
     not_supported: float
     not_addressed: float
+
+    @property
+    def verdict(self) -> Verdict:
+        """The most probable answer; of equal ones the more cautious."""
+        if self.supported > max(self.not_supported, self.not_addressed):
+            return "supported"
+        return "not_supported" if self.not_supported >= self.not_addressed else "not_addressed"
 
 
 class Judge(Protocol):
@@ -48,7 +58,11 @@ class Verification(NamedTuple):
         wrong = next((check for check in self.checks if check.outcome in ("contradicts", "absent")), None)
         if self.verdict == "supported":
             return ""
-        return f"{CHECK_TITLES[wrong.name]}与出处不符（{wrong.about}）" if wrong else f"出处{VERDICT_NAMES[self.verdict]}"
+        return (
+            f"{CHECK_TITLES[wrong.name]}与出处不符（{wrong.about}）"
+            if wrong
+            else f"出处{VERDICT_NAMES[self.verdict]}"
+        )
 
     @property
     def check_names(self) -> tuple[str, ...]:
@@ -70,7 +84,7 @@ def verify(claim: str, sources: Sequence[str], judge: Judge | None = None) -> Ve
     told, known = NormalText.of(claim), NormalText.of(*sources)
     checks = run_checks(told, known)
     coverage = told.coverage_by(known)
-    objection = _objection(checks, coverage)
+    objection = _objection(told, known, checks)
     if objection:
         return Verification(objection, 0.02, checks)
     if coverage >= SAID:
@@ -78,14 +92,19 @@ def verify(claim: str, sources: Sequence[str], judge: Judge | None = None) -> Ve
     opinion = judge.judge(claim, sources) if judge else None
     if opinion is None:
         return Verification("not_addressed" if coverage < SPOKEN_OF else "unverified", None, checks)
-    verdict = max(("supported", "not_supported", "not_addressed"), key=lambda name: getattr(opinion, name))
-    return Verification(verdict, round(opinion.supported, 3), checks, was_judged=True)
+    return Verification(opinion.verdict, round(opinion.supported, 3), checks, was_judged=True)
 
 
-def _objection(checks: Sequence[CheckResult], coverage: float) -> Verdict | None:
-    outcomes = {check.outcome for check in checks}
-    if "contradicts" in outcomes:
-        return "not_supported" if coverage >= SPOKEN_OF else "not_addressed"
-    if "absent" in outcomes:
-        return "not_addressed"
-    return None
+def _objection(told: NormalText, known: NormalText, checks: Sequence[CheckResult]) -> Verdict | None:
+    """What the checks alone decide; a contradiction needs sources that speak of the rest of the claim too."""
+    wrong = [check for check in checks if check.outcome == "contradicts"]
+    if wrong:
+        rest = told.text
+        for check in wrong:
+            if check.name in _NAMES_ONLY:
+                rest = rest.replace(check.about, "")
+        frame = NormalText(rest)
+        return (
+            "not_supported" if not frame.words or frame.coverage_by(known) >= SPOKEN_OF else "not_addressed"
+        )
+    return "not_addressed" if any(check.outcome == "absent" for check in checks) else None

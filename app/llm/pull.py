@@ -80,6 +80,7 @@ def pull(spec: ModelSpec, folder: Path, listener: PullListener, *, given: Path |
             return Pulled(folder / spec.file, is_new=False)
         folder.mkdir(parents=True, exist_ok=True)
         partial.touch()
+        listener.reached(partial.stat().st_size)
         _require_space(spec, partial)
         _fetch(spec, partial, listener, _sources(spec, given))
         return Pulled(_accept(spec, partial), is_new=True)

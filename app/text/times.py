@@ -140,7 +140,7 @@ _DATES = tuple(
         r"(?P<year>\*)(?P<mark>[-.])(?P<month>[\d*]{1,2})(?P=mark)(?P<day>[\d*]{1,2})(?![\d*.\-%])",
     )
 )
-_DATE_START = re.compile(r"[\d*]+(?=\s?[年月./\-])")
+_DATE_START = re.compile(r"[\d*]{1,4}+(?=\s?[年月./\-])")
 _AFTERNOON = ("下午", "傍晚", "晚上", "晚")
 
 

@@ -160,7 +160,9 @@ def test_a_given_file_or_folder_is_copied(tmp_path: Path, as_folder: bool, begun
     pulled = pull(SPEC, folder, listener, given=mirror if as_folder else mirror / SPEC.file)
     assert pulled == (folder / SPEC.file, True)
     assert_complete(folder)
+    assert listener.steps[0] == (begun_bytes or 0)
     assert listener.steps == sorted(listener.steps)
+    assert listener.steps[-1] == len(CONTENT)
 
 
 def test_a_second_pull_finds_it_there(tmp_path: Path) -> None:

@@ -2,7 +2,7 @@ from itertools import pairwise
 
 import docx
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from pypdf import PdfReader, PdfWriter
 from pypdf.generic import DecodedStreamObject, DictionaryObject, NameObject
@@ -11,6 +11,7 @@ from app.errors import UserError
 from retrieval.ingest import PASSAGE_CHARACTERS, chunks_of, read_pages, split
 
 
+@settings(deadline=None)
 @given(
     st.text(alphabet="患者，。；：\n \t\u3000第一二条#3a𬌗", max_size=900).map(lambda text: text * 3),
 )

@@ -30,6 +30,11 @@ def test_search_within_one_document(kb):
         kb.search("病历", document="没有的文件")
 
 
+@pytest.mark.parametrize(("query", "found"), [("MER-TQ-07", "b-1"), ("第22条(八)", "a-22-8")])
+def test_a_clause_asked_for_by_its_number_comes_first(kb, query, found):
+    assert kb.search(query)[0].chunk.id == found
+
+
 @pytest.mark.parametrize("query", ["", "  \n", "\x00", "？！"])
 def test_an_empty_question_finds_no_words(kb, query):
     assert kb.search(query, method="lexical") == []

@@ -34,7 +34,9 @@ def check_suffix(path: Path) -> None:
         UserError: the suffix names no format, or the folder does not exist.
     """
     if path.suffix.lower() not in FORMATS:
-        raise UserError(f"不支持的草稿格式“{path.suffix or path.name}”，请用 {' 或 '.join(FORMATS)} 作文件后缀。")
+        raise UserError(
+            f"不支持的草稿格式“{path.suffix or path.name}”，请用 {' 或 '.join(FORMATS)} 作文件后缀。"
+        )
     if not path.parent.is_dir():
         raise UserError(f"文件夹 {path.parent} 不存在，请先建立或改用别的位置。")
 

@@ -55,7 +55,7 @@ def _lay_out(word: Word) -> None:
     page.left_margin = page.right_margin = Cm(2.5)
     page.top_margin = page.bottom_margin = Cm(2.2)
     style = word.styles["Normal"]
-    style.font.name, style.font.size = _FONT, Pt(11)  # type: ignore[attr-defined]
+    style.font.name, style.font.size = _FONT, Pt(11)
     style.element.rPr.rFonts.set(qn("w:eastAsia"), _FONT)
 
 
@@ -101,7 +101,9 @@ def _section(word: Word, section: DraftSection, sources: dict[Citation, int]) ->
         _sentence(paragraph, sentence, sources, ends_here=number + 1 == len(section.sentences))
 
 
-def _sentence(paragraph: Paragraph, sentence: DraftSentence, sources: dict[Citation, int], *, ends_here: bool) -> None:
+def _sentence(
+    paragraph: Paragraph, sentence: DraftSentence, sources: dict[Citation, int], *, ends_here: bool
+) -> None:
     text = sentence.text
     if not ends_here and text[-1:] not in "。；！？，：":
         text += "。"
@@ -143,7 +145,10 @@ def _place(citation: Citation, record: MedicalRecord) -> _Place:
     if isinstance(citation, Evidence):
         document = record.documents_by_id[citation.document_id]
         day = day_of(happened_at(document))
-        return _Place("，".join(filter(None, (document.title or document.type, day, citation.document_id))), citation.quote)
+        return _Place(
+            "，".join(filter(None, (document.title or document.type, day, citation.document_id))),
+            citation.quote,
+        )
     collection, _, identifier = citation.resource.partition("/")
     return _Place(f"{_COLLECTIONS.get(collection, collection)} {identifier}", "")
 

@@ -1,6 +1,5 @@
 """Whether documents were finished in time. “以内” includes the boundary (民法典第1259条)."""
 
-import re
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Literal
@@ -13,15 +12,7 @@ from app.qc.ruling import PASSED, Hit, Ruling, combine, defect, not_applicable, 
 from app.qc.timeline import day_of, later
 from app.records.model import Document, DocumentType, Procedure
 
-SENIOR_TITLES = ("主治医师", "副主任医师", "主任医师")
 _MINUTE = timedelta(minutes=1)
-_HEAD_CHARACTERS = 120
-_TITLE = r"(副主任|主任|主治|副教授|教授)(?:医师|医生)?"
-_NAMED_TITLE = re.compile(_TITLE)
-_ROUND = re.compile(_TITLE + r"[^。\n]{0,14}?(?:查房|查看)")
-_TITLES = {
-    "主治": "主治医师", "副主任": "副主任医师", "副教授": "副主任医师", "主任": "主任医师", "教授": "主任医师",
-}  # fmt: skip
 
 
 def elapsed_text(elapsed: timedelta) -> str:
@@ -189,133 +180,3 @@ class ShortStayNote(Check, name="short_stay_note"):
             return PASSED
         problem = f"{title}后{elapsed_text(done - ended)}才完成，要求{self.limit_hours:g}小时内"
         return defect(Hit.at(document, document=name, problem=problem))
-
-
-class FirstRound(Check, name="first_round"):
-    """The first round of a senior physician is not on record, or was recorded too late.
-
-    Course notes that open with a senior physician's round count as rounds.
-
-    Attributes:
-        limit_hours: hours after admission, inclusive.
-        titles: professional titles that count.
-        late_counts: whether a late round is a defect; otherwise only a missing one.
-    """
-
-    limit_hours: float = Field(gt=0)
-    titles: tuple[str, ...] = SENIOR_TITLES
-    late_counts: bool = True
-
-    def rule_on(self, case: Case, applies_to: tuple[DocumentType, ...]) -> Ruling:
-        """Judge the record."""
-        admitted = case.record.encounter.admitted_at
-        if admitted is None:
-            return undetermined("未提供入院时间")
-        limit = later(admitted, timedelta(hours=self.limit_hours))
-        if case.ended_at is not None and case.ended_at <= limit:
-            return not_applicable(f"住院不足{self.limit_hours:g}小时")
-        ruling = self._rule_on_rounds(rounds_of(case, applies_to), admitted, limit)
-        if ruling is not None:
-            return ruling
-        if not case.is_past(limit):
-            return not_yet(limit, f"{self.titles[0]}查房记录")
-        return defect(Hit(details=self._details("无记录")))
-
-    def _rule_on_rounds(
-        self, rounds: tuple[Document, ...], admitted: datetime, limit: datetime
-    ) -> Ruling | None:
-        """What the rounds on record say; ``None`` when no round of a senior physician is on record."""
-        unknown = [d for d in rounds if rounding_title(d) is None]
-        senior = [d for d in rounds if rounding_title(d) in self.titles]
-        timed = [(moment, d) for d in senior if (moment := d.completed_at or d.event_at)]
-        if timed and (not self.late_counts or min(moment for moment, _ in timed) <= limit):
-            return PASSED
-        maybe_early = [
-            d for d in unknown if (moment := d.completed_at or d.event_at) is None or moment <= limit
-        ]
-        if maybe_early or len(timed) < len(senior) or (unknown and not timed):
-            return undetermined("查房医师的职称或查房时间无法识别")
-        if not timed:
-            return None
-        moment, first = min(timed, key=lambda pair: pair[0])
-        return defect(Hit(first.id, details=self._details(elapsed_text(moment - admitted))))
-
-    def _details(self, elapsed: str) -> dict[str, object]:
-        days = f"{self.limit_hours / 24:g}"
-        return {"title": self.titles[0], "limit": f"{self.limit_hours:g}", "days": days, "elapsed": elapsed}
-
-
-def rounds_of(case: Case, types: tuple[DocumentType, ...]) -> tuple[Document, ...]:
-    """The documents of the types, and the 日常病程记录 that open with a senior physician's round."""
-    noted = (d for d in case.record.documents_of("日常病程记录") if _ROUND.search(_head(d)))
-    return (*case.record.documents_of(*types), *(d for d in noted if d.kind not in types))
-
-
-def rounding_title(document: Document) -> str | None:
-    """The professional title of the physician of a round: the 主持人's, else as headed, else the author's.
-
-    One of ``SENIOR_TITLES``, or ``None`` where nobody of these is named: rounds are written down by juniors.
-    """
-    hosts = [p.title for p in document.participants or () if p.role == "主持人" and p.title]
-    headed = _ROUND.search(_head(document)) or _NAMED_TITLE.search(document.title or "")
-    authors = [document.author.title] if document.author and document.author.title else []
-    written = [*hosts, *([headed.group()] if headed else []), *authors]
-    return next((_TITLES[match.group(1)] for title in written if (match := _NAMED_TITLE.search(title))), None)
-
-
-def _head(document: Document) -> str:
-    return f"{document.title or ''}\n{document.text[:_HEAD_CHARACTERS]}"
-
-
-class SurgeonRound(Check, name="surgeon_round"):
-    """No note shows that the surgeon saw the patient before the operation, or within hours after it.
-
-    A note shows it by its author, its participants or its text; before the operation also a 术前小结 with a
-    section on the surgeon's visit.
-
-    Attributes:
-        limit_hours: hours after the end of the operation, inclusive.
-        kinds: kinds of procedure that are judged.
-    """
-
-    limit_hours: float = Field(default=24, gt=0)
-    kinds: tuple[str, ...] = ("手术",)
-
-    def rule_on(self, case: Case, applies_to: tuple[DocumentType, ...]) -> Ruling:
-        """Judge each operation and combine."""
-        notes = rounds_of(case, applies_to)
-        concerned = (p for p in case.record.procedures or () if p.kind in self.kinds)
-        return combine((self._rule_on(case, p, notes) for p in concerned), none_reason="没有手术")
-
-    def _rule_on(self, case: Case, procedure: Procedure, notes: tuple[Document, ...]) -> Ruling:
-        surgeon, started, ended = procedure.surgeon, procedure.started_at, procedure.ended_at
-        if not surgeon or "*" in surgeon or started is None or ended is None:
-            return undetermined("未提供术者或手术起止时间")
-        details = {"procedure": procedure.name or "手术", "surgeon": surgeon}
-        limit = later(ended, timedelta(hours=self.limit_hours))
-        seen = [
-            (d, m) for d in notes if (m := d.event_at or d.completed_at) and self._shows(case, d, surgeon)
-        ]
-        before = any(moment <= started for _, moment in seen)
-        after = any(ended <= moment <= limit for _, moment in seen)
-        if not after and not case.is_past(limit):
-            return not_yet(limit, f"术者{surgeon}术后查房记录")
-        lacking = []
-        if not before and procedure.emergency is False:
-            lacking.append("术前没有术者查看患者的记录")
-        if not after and (case.ended_at is None or case.ended_at > limit):
-            lacking.append(f"手术结束后{self.limit_hours:g}小时内没有术者查房记录")
-        if lacking:
-            return defect(Hit(details={**details, "problem": "，".join(lacking)}))
-        if not before and procedure.emergency is None:
-            return undetermined("未说明是否为抢救性急诊手术")
-        return PASSED
-
-    def _shows(self, case: Case, document: Document, surgeon: str) -> bool:
-        people = [
-            document.author.name if document.author else None,
-            *(p.name for p in document.participants or ()),
-        ]
-        if surgeon in people or surgeon in document.text or surgeon in (document.title or ""):
-            return True
-        return document.kind == "术前小结" and bool(case.reading(document).body("术前查看患者"))

@@ -8,7 +8,6 @@ from pydantic import Field
 
 from app.qc.case import COURSE_TYPES, Case, course_moment
 from app.qc.checks.base import Check
-from app.qc.checks.deadline import rounding_title, rounds_of
 from app.qc.ruling import PASSED, Due, Hit, Ruling, combine, defect, not_applicable, not_yet, undetermined
 from app.qc.timeline import Level, Period, day_of, later, midnight_after
 from app.records.model import Document, DocumentType, Span
@@ -247,49 +246,3 @@ class DocumentInterval(Check, name="document_interval"):
             days = (day_of(until) - day_of(since)).days
             details = {"missing": what, "limit": self.maximum_days, "gap": days}
             yield Hit(details={**details, "since": day_of(since), "until": day_of(until)})
-
-
-class RoundsPerWeek(Check, name="rounds_per_week"):
-    """A full week of the stay with fewer recorded rounds than the core rules ask of each rank.
-
-    Attributes:
-        highest_titles: titles of the highest rank.
-        highest: rounds a week of the highest rank.
-        middle_titles: titles of the middle rank.
-        middle: rounds a week of the middle rank.
-    """
-
-    highest_titles: tuple[str, ...] = ("主任医师", "副主任医师")
-    highest: int = Field(default=2, ge=0)
-    middle_titles: tuple[str, ...] = ("主治医师",)
-    middle: int = Field(default=3, ge=0)
-
-    def rule_on(self, case: Case, applies_to: tuple[DocumentType, ...]) -> Ruling:
-        """Judge each full week from admission on."""
-        if case.record.encounter.admitted_at is None:
-            return undetermined("未提供入院时间")
-        rounds = [
-            (moment, rounding_title(document))
-            for document in rounds_of(case, applies_to)
-            if (moment := document.event_at or document.completed_at)
-        ]
-        rulings = (self._rule_on_week(start, rounds) for start in self._weeks(case))
-        return combine(rulings, none_reason="住院不足7日")
-
-    def _weeks(self, case: Case) -> Iterator[datetime]:
-        if case.timeline.periods:
-            start, end = case.timeline.periods[0].start, case.timeline.periods[-1].end
-            while later(start, 7 * _DAY) <= end:
-                yield start
-                start = later(start, 7 * _DAY)
-
-    def _rule_on_week(self, start: datetime, rounds: list[tuple[datetime, str | None]]) -> Ruling:
-        titles = [title for moment, title in rounds if start <= moment < later(start, 7 * _DAY)]
-        highest = sum(title in self.highest_titles for title in titles)
-        middle = sum(title in self.middle_titles for title in titles)
-        if highest >= self.highest and middle >= self.middle:
-            return PASSED
-        if None in titles:
-            return undetermined("查房医师的职称无法识别")
-        details = {"since": day_of(start), "until": day_of(later(start, 6 * _DAY))}
-        return defect(Hit(details={**details, "highest": highest, "middle": middle}))

@@ -227,7 +227,7 @@ def _named_people(document: Document) -> int:
     return sum(bool(person.name and person.title) for person in document.participants or ())
 
 
-def _missing(
+def missing_elements(
     elements: tuple[Element, ...], case: Case, reading: Reading, spans: tuple[Span, ...]
 ) -> tuple[list[str], list[str]]:
     """The names of the elements that are missing, and of those of which it is unknown whether they are needed."""
@@ -282,7 +282,7 @@ class SectionMissing(DocumentCheck, name="section_missing"):
         found = [s for s in reading.sections if s.name in self._names(reading)]
         told = [s for s in found if self._says_enough(s.body.of(text))]
         spans = tuple(s.body for s in told) + self._elsewhere(reading)
-        missing, _ = _missing(self.elements, case, reading, spans)
+        missing, _ = missing_elements(self.elements, case, reading, spans)
         if self.elements and spans and len(missing) <= self.tolerated:
             return PASSED
         if not told:
@@ -341,7 +341,7 @@ class ElementsMissing(DocumentCheck, name="elements_missing"):
                 return not_applicable(f"没有{self.within[0]}段，由缺段规则判定")
             more = (reading.section(name) for name in self.beside)
             spans, heading = (section.body, *(s.body for s in more if s is not None)), section.heading
-        missing, unknown = _missing(self.elements, case, reading, spans)
+        missing, unknown = missing_elements(self.elements, case, reading, spans)
         if len(missing) + len(unknown) <= self.tolerated:
             return PASSED
         if self.needs_headings and not has_headings(reading):

@@ -1,0 +1,124 @@
+"""Code checks: one planted difference each, beside the wording that is still the same."""
+
+from pathlib import Path
+
+import pytest
+from app.drafting.checks import run_checks
+from app.drafting.claims import Scores, read_claims, verify_claims
+from app.drafting.normal import NormalText, WrittenDate, normalise
+from app.drafting.verify import Opinion, verify
+from hypothesis import given
+from hypothesis import strategies as st
+
+CLAIMS = Path(__file__).parent / "data" / "claims.jsonl"
+
+
+@pytest.mark.parametrize(
+    ("written", "form"),
+    [
+        ("治疗三天", "治疗3天"),
+        ("二十三岁", "23岁"),
+        ("半年前", "6个月前"),
+        ("心功能Ⅲ级", "心功能3级"),
+        ("头孢呋辛 1.5g 静滴 bid", "头孢呋辛1.5g静脉滴注每日2次"),
+        ("一日三次口服", "每日3次口服"),
+        ("ＢＰ１２０／８０", "血压120/80"),
+        ("白细胞5.6×10^9/L", "白细胞5.6e9/l"),
+        ("WBC 5.6*10⁹/L", "白细胞5.6e9/l"),
+        ("T36.5℃", "体温36.5℃"),
+        ("CT示", "ct示"),
+        ("双肺", "双肺"),
+    ],
+)
+def test_spellings_have_one_form(written, form):
+    assert normalise(written) == normalise(form) == form
+
+
+@pytest.mark.parametrize(
+    ("name", "claim", "source", "outcome"),
+    [
+        ("numbers", "血钾3.9mmol/L", "血钾3.9mmol/L", "agrees"),
+        ("numbers", "血钾3.8mmol/L", "血钾3.9mmol/L", "contradicts"),
+        ("numbers", "血钠3.9mmol/L", "血钾3.9mmol/L，血钠138mmol/L", "contradicts"),
+        ("numbers", "氯化钾1000mg", "氯化钾1g", "agrees"),
+        ("numbers", "收缩压16kPa", "收缩压120mmHg", "agrees"),
+        ("numbers", "患者吸烟30年", "患者无不适", "absent"),
+        ("numbers", "左侧肌力3级", "右侧肌力3级，左侧肌力5级", "contradicts"),
+        ("numbers", "患者无不适", "患者吸烟30年", "not_applicable"),
+        ("dates", "5月6日", "2026-05-06", "agrees"),
+        ("dates", "2025年5月6日", "2026-05-06", "contradicts"),
+        ("dates", "5月6日手术", "今日手术", "absent"),
+        ("dates", "10:20手术", "10时30分手术", "contradicts"),
+        ("drugs", "予波立维", "予氯吡格雷", "agrees"),
+        ("drugs", "予头孢他啶", "予头孢曲松", "contradicts"),
+        ("drugs", "予头孢他啶", "继续治疗", "absent"),
+        ("doses", "阿司匹林100mg qd", "阿司匹林100mg每日一次", "agrees"),
+        ("doses", "静推氨溴索30mg", "氨溴索30mg静滴", "contradicts"),
+        ("doses", "二甲双胍tid", "二甲双胍bid，阿卡波糖tid", "contradicts"),
+        ("laterality", "左下肢水肿", "右下肢水肿", "contradicts"),
+        ("laterality", "左侧下肢水肿", "左下肢水肿", "agrees"),
+        ("laterality", "左肺炎症", "双肺炎症", "agrees"),
+        ("laterality", "双侧肺炎", "左肺炎症", "contradicts"),
+        ("negation", "发热", "无发热", "contradicts"),
+        ("negation", "无发热", "发热3天", "contradicts"),
+        ("negation", "否认糖尿病", "否认高血压、糖尿病", "agrees"),
+        ("negation", "乏力明显", "四肢无力、乏力明显", "not_applicable"),
+        ("negation", "双肺未闻及啰音", "双肺无啰音", "agrees"),
+        ("opposites", "症状加重", "症状减轻", "contradicts"),
+        ("opposites", "症状缓解", "症状减轻", "agrees"),
+        ("opposites", "血压正常，心率异常", "血压正常，心率异常", "agrees"),
+        ("diagnoses", "急性胰腺炎", "急性胆囊炎", "contradicts"),
+        ("diagnoses", "急性胆囊炎", "考虑急性胆囊炎", "agrees"),
+        ("operations", "开腹胆囊切除术", "阑尾切除术", "contradicts"),
+        ("plan", "已行冠脉造影检查", "拟行冠脉造影检查", "contradicts"),
+        ("plan", "拟行冠脉造影检查", "拟行冠脉造影检查", "agrees"),
+    ],
+)
+def test_check(name, claim, source, outcome):
+    results = {r.name: r.outcome for r in run_checks(NormalText.of(claim), NormalText.of(source))}
+    assert results[name] == outcome
+
+
+def test_impossible_dates_are_no_dates():
+    assert NormalText.of("2026-02-30，2月29日").dates == (WrittenDate(None, 2, 29),)
+
+
+@given(st.text(alphabet="患者无左右3.5三gm/L，。、；\n １℃×月日年-:", max_size=60))
+def test_a_text_never_contradicts_itself(text):
+    form = NormalText.of(text)
+    outcomes = {r.name: r.outcome for r in run_checks(form, form) if r.outcome in ("contradicts", "absent")}
+    assert outcomes == {}
+
+
+@given(st.text(max_size=40), st.text(max_size=40))
+def test_any_two_texts_get_a_verdict(claim, source):
+    assert verify(claim, [source]).verdict in ("supported", "not_supported", "not_addressed", "unverified")
+
+
+def test_a_claim_without_sources_is_unverified():
+    assert verify("患者好转。", []).verdict == "unverified"
+
+
+class _Yes:
+    def judge(self, claim, sources):
+        return Opinion(1.0, 0.0, 0.0)
+
+
+def test_a_judge_never_overrules_a_check():
+    assert verify("左下肢水肿。", ["右下肢水肿。"], _Yes()).verdict == "not_supported"
+
+
+def test_a_judge_decides_what_the_checks_cannot():
+    claim, source = "双肺未闻及干湿啰音。", "查体：双肺呼吸音清，无干湿啰音。"
+    assert verify(claim, [source]).verdict == "unverified"
+    assert verify(claim, [source], _Yes()).verdict == "supported"
+
+
+def test_code_alone_is_right_on_our_claims():
+    scores = Scores()
+    for result in verify_claims(read_claims(CLAIMS), None):
+        scores.add(result)
+    summary = scores.as_json()
+    assert summary["n"] >= 80
+    assert summary["unscored"] <= 4
+    assert summary["accuracy"] >= 0.95
