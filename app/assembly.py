@@ -3,10 +3,10 @@
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 
-from app.labelling.label import label_key, new_label
+from app.labelling.labeller import Labeller
 from app.llm.prompts import load_prompt
 from app.qc.catalogue import load_catalogue
-from app.qc.engine import Checker, Labeller
+from app.qc.engine import Checker
 from app.qc.facts.answering import FactAnswerer
 from app.qc.rule import Rule
 from app.qc.scoring import load_profile
@@ -20,12 +20,6 @@ ANSWER_CACHE = "answers.sqlite"
 def open_rules(settings: Settings) -> Mapping[str, Rule]:
     """The rules of the chosen profile, by code."""
     return load_profile(RULES / "profiles", settings.profile).applied_to(load_catalogue(RULES).rules)
-
-
-def labeller(settings: Settings) -> Labeller:
-    """What labels generated text for these settings."""
-    key = label_key(settings)
-    return lambda content: new_label(settings.label_producer, key, content).model_dump(by_alias=True)
 
 
 @contextmanager
@@ -45,7 +39,7 @@ def open_checker(settings: Settings, *, use_model: bool) -> Iterator[Checker]:
             model = stack.enter_context(open_model(settings))
         cache = ContentCache(settings.data_dir / ANSWER_CACHE) if model else None
         answerer = FactAnswerer(catalogue.facts, model, load_prompt("facts"), cache)
-        yield Checker(catalogue, profile, answerer, labeller(settings))
+        yield Checker(catalogue, profile, answerer, Labeller.of(settings))
 
 
 def run_rule_examples(settings: Settings) -> tuple[list[str], int]:

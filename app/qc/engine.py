@@ -2,10 +2,10 @@
 
 import hashlib
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
 
+from app.labelling.labeller import Labeller
 from app.qc.case import Case
 from app.qc.catalogue import Catalogue
 from app.qc.facts.answering import FactAnswerer
@@ -18,9 +18,6 @@ from app.records.model import Document, Evidence, MedicalRecord
 
 logger = logging.getLogger(__name__)
 
-Labeller = Callable[[str], dict[str, Any]]
-"""Makes the label object of a generated text."""
-
 KIND_TITLES: Mapping[str, str] = {
     "documents": "文书", "orders": "医嘱", "lab_results": "检验结果", "exam_reports": "检查报告",
     "procedures": "手术与操作", "consents": "知情同意书", "vitals": "体温单", "diagnoses": "诊断",
@@ -32,13 +29,13 @@ class Checker:
     """Checks records against the rules of one profile; safe to use for many records, one after another."""
 
     def __init__(
-        self, catalogue: Catalogue, profile: Profile, answerer: FactAnswerer, label: Labeller
+        self, catalogue: Catalogue, profile: Profile, answerer: FactAnswerer, labeller: Labeller
     ) -> None:
-        """Apply ``profile`` to the catalogue's rules; findings that a model decided are labelled by ``label``."""
+        """Apply ``profile`` to the catalogue's rules; findings that a model decided are labelled by ``labeller``."""
         self.rules = profile.applied_to(catalogue.rules)
         self.profile = profile
         self._answerer = answerer
-        self._label = label
+        self._labeller = labeller
 
     def check(self, record: MedicalRecord, as_of: datetime | None = None) -> Report:
         """Judge every rule on one record, as of a moment (by default the latest that its data show)."""
@@ -83,9 +80,7 @@ class Checker:
             findings=findings,
         )
         if generated:
-            result = result.model_copy(
-                update={"label": self._label(result.model_dump_json(exclude={"label"}))}
-            )
+            result = Result.model_validate(self._labeller.labelled(result.model_dump(mode="json")))
         reasons = {code: ruling.reason for code, ruling in rulings.items() if ruling.reason}
         return Report(record, result, reasons, judged / concerned if concerned else 0.0, scored.deductions)
 
@@ -107,7 +102,7 @@ class Checker:
             basis=rule.basis,
             engine="llm" if hit.by_model else "rule",
             confidence=round(hit.confidence, 4),
-            ai_label=self._label(message) if hit.by_model else None,
+            ai_label=self._labeller.label(message) if hit.by_model else None,
         )
 
 

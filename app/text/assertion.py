@@ -142,14 +142,15 @@ def _assertion(half: str, span: Span, sentence: _Sentence) -> Assertion:
 
 
 def _reaches(half: str, cue: _Cue, start: int) -> bool:
-    if _pattern("turn").search(half, cue.end, start):
+    comma = _pattern("comma").search(half, cue.end, start)
+    turn = "turn" if comma or not cue.crosses_commas else "turn_of_denial"
+    if _pattern(turn).search(half, cue.end, start):
         return False
-    comma = half.find(",", cue.end, start)
-    if comma < 0:
+    if not comma:
         return True
     segment_end = _pattern("segment_end").search(half, start)
     end = segment_end.start() if segment_end else len(half)
-    return cue.crosses_commas and not _pattern("new_claim").search(half, comma, end)
+    return cue.crosses_commas and not _pattern("new_claim").search(half, comma.start(), end)
 
 
 def _subject(span: Span, sentence: _Sentence) -> Subject:
@@ -182,13 +183,16 @@ def _patterns() -> dict[str, re.Pattern[str]]:
             rf"|(?P<denied>(?:{denials})(?:{words['carried']})*)"
             rf"|(?P<absent>(?:{words['absent_before']})(?:{words['carried']})*)"
         ),
-        "turn": re.compile(words["turn"]),
+        "comma": re.compile(r",(?!如(?!有|出现|再)|例如|包括|比如|诸如)"),
+        "turn": re.compile(f"{words['turn_of_denial']}|{words['turn']}"),
+        "turn_of_denial": re.compile(words["turn_of_denial"]),
         "new_claim": re.compile(words["new_claim"]),
         "uncertain_after": re.compile(
             rf"{gap}{{0,6}}?(?:{words['uncertain_after']})|[(\s]?\?|{gap}{{0,3}}\?|、{gap}{{1,8}}待[排查]"
         ),
         "absent_after": re.compile(
             rf"(?:史|病史|症状|体征|征)?(?::|均|已)*(?:{words['absent_after']}){end}"
+            rf"|(?:史|病史|症状|体征|征)?:\s?(?:患者|既往|均)?(?:{words['absent_after']})(?!其他|其它)"
             rf"|{gap}{{0,8}}(?:{words['negative_result']})"
             rf"|(?:、{gap}{{1,8}}){{1,4}}均(?:为|呈)?(?:{words['negative_result']}|无{end})"
         ),

@@ -68,7 +68,7 @@ def find_quantities(text: str) -> tuple[Quantity, ...]:
             found.extend(_quantities(linked, unit))
             linked = []
         end = unit.end if unit else number.end()
-        star = _SIZE_STAR.match(half, end) if _PLAIN.fullmatch(number.group()) else None
+        star = _SIZE_STAR.match(half, end) if half.startswith(("*", " *"), end) else None
         position = star.end() if star else end
     return tuple(found)
 
@@ -87,29 +87,36 @@ def _unit_at(half: str, position: int) -> _Unit | None:
     if following in ("×", "x", "X", "*"):
         power = _POWER.match(half, position)
         return _Unit(_POWERS[power["power"]], power.end()) if power else None
-    for form, name in _units_by_first().get(following.lower(), ()):
-        end = start + len(form)
-        written = half[start:end]
-        matches = written == form if len(form) == 1 else written.lower() == form.lower()
-        if matches and not (_is_latin(form[-1]) and _is_latin(half[end : end + 1])):
-            return _Unit(name, end)
-    return None
+    form = _unit_forms().get(following.lower())
+    match = form.match(half, start) if form else None
+    return _Unit(_unit_names()[_folded(match.group())], match.end()) if match else None
+
+
+def _folded(form: str) -> str:
+    """Latin letters of either case are one, but in one-letter units: 5M is no length."""
+    return form if len(form) == 1 else form.lower()
+
+
+@cache
+def _unit_names() -> dict[str, str]:
+    mapping = load_mapping("units")
+    return {_folded(half_width(form)): unit for unit, forms in mapping.items() for form in (unit, *forms)}
+
+
+@cache
+def _unit_forms() -> dict[str, re.Pattern[str]]:
+    """The written forms, longest first, by their first character in lower case."""
+    by_first: dict[str, list[str]] = {}
+    for form in sorted(_unit_names(), key=len, reverse=True):
+        anycase = re.escape(form) if len(form) == 1 else f"(?i:{re.escape(form)})"
+        by_first.setdefault(form[0].lower(), []).append(
+            anycase + (r"(?![A-Za-z])" if _is_latin(form[-1]) else "")
+        )
+    return {first: re.compile("|".join(forms)) for first, forms in by_first.items()}
 
 
 def _is_latin(character: str) -> bool:
     return character.isascii() and character.isalpha()
-
-
-@cache
-def _units_by_first() -> dict[str, tuple[tuple[str, str], ...]]:
-    """The written forms, longest first, by their first character in lower case."""
-    forms = {
-        half_width(form): unit for unit, forms in load_mapping("units").items() for form in (unit, *forms)
-    }
-    by_first: dict[str, list[tuple[str, str]]] = {}
-    for form in sorted(forms, key=len, reverse=True):
-        by_first.setdefault(form[0].lower(), []).append((form, forms[form]))
-    return {first: tuple(pairs) for first, pairs in by_first.items()}
 
 
 _READING = r"(?P<value>\d{1,3}(?:\.\d+)?|[\d.]{0,3}\*[\d*.]{0,4})"

@@ -9,7 +9,7 @@ from app.text.width import half_width
 
 # Brackets of up to 60 characters are one unit; the possessive groups keep matching linear.
 _BRACKET = r"\([^()\n]{0,60}\)|【[^【】\n]{0,60}】|“[^“”\n]{0,60}”"
-_LIST_NUMBER = r"(?:\(?\d{1,2}(?:[、)]|\.(?!\d))\s*|[①-⑳]\s*)?+"
+_LIST_NUMBER = r"(?:\(?\d{1,2}(?:[、)]|\.(?!\d))\s*|[①-⑳]\s*)?"
 _SENTENCE = re.compile(rf"{_LIST_NUMBER}(?>[^。!?;\n(【“]+|{_BRACKET}|[(【“])+[。!?;]*[,、)】”’\"]*|[。!?;]+")
 _LONG = 100
 _CLAUSE = re.compile(rf"(?>(?>[^,\n(【“]|,(?=\d)|{_BRACKET}|[(【“])+,*|,+|\n+)")

@@ -104,7 +104,7 @@ _NOT_AFTER = (
 _DURATION = re.compile(
     rf"{_NOT_AFTER}(?P<before>(?<=院前)|(?<=诊前))?(?:{_NUMBER})\s?"
     rf"(?P<more>{_MORE}|个[多余](?=[月星礼小钟]))?\s?(?P<half_unit>个半)?(?P<unit>{_UNIT})"
-    rf"(?P<after>半|{_MORE})?(?P<ago>\s?(?:以|之)?前(?![列壁臂额胸后期驱纵房庭]))?"
+    rf"(?P<after>半|余|多|几|来|\+(?!\d))?(?P<ago>\s?(?:以|之)?前(?![列壁臂额胸后期驱纵房庭]))?"
 )
 # A plain class in front lets the engine skip to the few places that can hold a duration.
 _CANDIDATE = re.compile(
@@ -112,7 +112,7 @@ _CANDIDATE = re.compile(
 )
 _LOOK_AHEAD = 12
 _TENS_MORE = ("余", "多", "几", "来")
-_AND = re.compile(r"[零又]?")
+_AND = re.compile(r"[零又+]?")
 _ANCHOR = re.compile(r"(?:入院|住院|术后|产后|病程|发病|化疗|手术|转入|入科)(?=(?:后|的|之)?\Z)")
 _HOSPITAL_DAY = re.compile(
     r"第\s?(?:(?P<day>\d{1,3})|(?P<han>[一二三四五六七八九十]{1,3})|(?P<masked>\d?\*{1,3}\d?))\s?(?:个)?[天日](?!次)"

@@ -1,6 +1,6 @@
 import pytest
 
-from app.assembly import labeller
+from app.labelling.labeller import Labeller
 from app.llm.prompts import load_prompt
 from app.qc.catalogue import Catalogue, load_catalogue
 from app.qc.engine import Checker
@@ -19,4 +19,4 @@ def catalogue() -> Catalogue:
 def checker(catalogue, settings) -> Checker:
     """The bundled rules under the national profile, without a model."""
     answerer = FactAnswerer(catalogue.facts, None, load_prompt("facts"), None)
-    return Checker(catalogue, load_profile(RULES / "profiles", "national"), answerer, labeller(settings))
+    return Checker(catalogue, load_profile(RULES / "profiles", "national"), answerer, Labeller.of(settings))

@@ -113,8 +113,9 @@ class PriorExaminationsMissing(DocumentCheck, name="prior_examinations_missing")
             return defect(
                 Hit.at(document, Span(*told.span()), section="辅助检查", proof="现病史提到入院前的检查")
             )
-        reports = (*(case.record.lab_results or ()), *(case.record.exam_reports or ()))
-        if admitted and any(report.reported_at and report.reported_at < admitted for report in reports):
+        reported = [r.reported_at for r in case.record.lab_results or ()]
+        reported += [r.reported_at for r in case.record.exam_reports or ()]
+        if admitted and any(moment < admitted for moment in reported if moment):
             return defect(Hit.at(document, section="辅助检查", proof="入院前已有检查检验报告"))
         return undetermined("现病史看不出入院前是否做过检查")
 

@@ -153,6 +153,8 @@ class Element(BaseModel):
         required_if: a pattern for title and text; without it the element is not needed.
         excused_if: a pattern that makes it unnecessary. With both given and neither found, nobody knows.
         from_age: the age in years from which patients have it.
+        stages: stages of diagnoses of which one given as data will do.
+        blank_is_missing: whether a heading left blank outweighs words elsewhere in the text.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, ignored_types=(cached_property,))
@@ -167,6 +169,8 @@ class Element(BaseModel):
     required_if: str | None = None
     excused_if: str | None = None
     from_age: float | None = None
+    stages: tuple[str, ...] = ()
+    blank_is_missing: bool = False
 
     @cached_property
     def _pattern(self) -> re.Pattern[str]:
@@ -201,9 +205,13 @@ class Element(BaseModel):
         document = reading.document
         if any(not is_blank(reading.body(name)) for name in self.sections):
             return True
-        if self.pattern and any(self._pattern.search(reading.half, *span) for span in spans):
-            return True
         if any(value not in (None, "") for value in _field_values(case, document, self.fields)):
+            return True
+        if any(diagnosis.stage in self.stages for diagnosis in case.record.diagnoses or ()):
+            return True
+        if self.blank_is_missing and any(reading.section(name) for name in self.sections):
+            return False
+        if self.pattern and any(self._pattern.search(reading.half, *span) for span in spans):
             return True
         if self.participants and _named_people(document) >= self.participants:
             return True
@@ -341,6 +349,8 @@ class ElementsMissing(DocumentCheck, name="elements_missing"):
                 return not_applicable(f"没有{self.within[0]}段，由缺段规则判定")
             more = (reading.section(name) for name in self.beside)
             spans, heading = (section.body, *(s.body for s in more if s is not None)), section.heading
+        if all(element.is_required(case, reading) is False for element in self.elements):
+            return not_applicable("本文书不属于所查的情形")
         missing, unknown = missing_elements(self.elements, case, reading, spans)
         if len(missing) + len(unknown) <= self.tolerated:
             return PASSED

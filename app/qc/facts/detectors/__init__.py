@@ -3,7 +3,7 @@
 A detector returns a ``Detection``, or ``None`` where only reading can decide.
 """
 
-from app.qc.facts.detectors import admission_note, discharge
+from app.qc.facts.detectors import admission_note, course, discharge
 from app.qc.facts.detectors.base import DETECTORS, Detection, Detector
 
-__all__ = ["DETECTORS", "Detection", "Detector", "admission_note", "discharge"]
+__all__ = ["DETECTORS", "Detection", "Detector", "admission_note", "course", "discharge"]
