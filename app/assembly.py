@@ -7,8 +7,9 @@ from app.labelling.labeller import Labeller
 from app.llm.prompts import load_prompt
 from app.qc.catalogue import load_catalogue
 from app.qc.engine import Checker
-from app.qc.facts.answering import FactAnswerer
-from app.qc.rule import Rule
+from app.qc.facts.answering import FactAnswerer, FactPrompts
+from app.qc.render.text import ClauseText
+from app.qc.rule import Basis, Rule
 from app.qc.scoring import load_profile
 from app.resources import RULES
 from app.settings import Settings
@@ -20,6 +21,24 @@ ANSWER_CACHE = "answers.sqlite"
 def open_rules(settings: Settings) -> Mapping[str, Rule]:
     """The rules of the chosen profile, by code."""
     return load_profile(RULES / "profiles", settings.profile).applied_to(load_catalogue(RULES).rules)
+
+
+def fact_prompts() -> FactPrompts:
+    """The bundled prompts that ask facts."""
+    return FactPrompts(load_prompt("fact"), load_prompt("fact_evidence"))
+
+
+def clause_texts(settings: Settings) -> ClauseText:
+    """What the clauses of the knowledge base say."""
+    from retrieval.search import KnowledgeBase
+
+    knowledge = KnowledgeBase(settings.data_dir / "kb")
+
+    def text(basis: Basis) -> str | None:
+        chunk = knowledge.clause(basis.source, basis.clause) if basis.clause else None
+        return chunk.text if chunk else None
+
+    return text
 
 
 @contextmanager
@@ -38,7 +57,7 @@ def open_checker(settings: Settings, *, use_model: bool) -> Iterator[Checker]:
 
             model = stack.enter_context(open_model(settings))
         cache = ContentCache(settings.data_dir / ANSWER_CACHE) if model else None
-        answerer = FactAnswerer(catalogue.facts, model, load_prompt("facts"), cache)
+        answerer = FactAnswerer(catalogue.facts, model, fact_prompts(), cache)
         yield Checker(catalogue, profile, answerer, Labeller.of(settings))
 
 

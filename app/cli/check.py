@@ -1,14 +1,38 @@
 """``bingli check``: one or more records or notes."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from app.cli.output import EXIT_FAILED, EXIT_FOUND, Format, say, stdout_is_terminal, warn
+from app.cli.output import EXIT_FAILED, EXIT_FOUND, say, stdout_is_terminal, warn
 from app.errors import UserError
+
+if TYPE_CHECKING:
+    from app.qc.result import Report
+    from app.records.model import DocumentType
+    from app.records.readers import ReadRecord
+    from app.settings import Settings
+
+
+class CheckFormat(StrEnum):
+    """How results are printed."""
+
+    TEXT = "text"
+    JSON = "json"
+    HTML = "html"
+
+
+class FailOn(StrEnum):
+    """The severity from which findings turn the exit status to 1."""
+
+    VETO = "veto"
+    MAJOR = "major"
+    MINOR = "minor"
+    HINT = "hint"
 
 
 def check(
@@ -20,16 +44,15 @@ def check(
     ],
     document_type: Annotated[str | None, typer.Option("--type", help="单份文书的类型，例如 入院记录")] = None,
     output_format: Annotated[
-        Format, typer.Option("--format", help="输出格式；json 每份病历一行")
-    ] = Format.TEXT,
+        CheckFormat, typer.Option("--format", help="输出格式；json 每份病历一行，html 每份病历一页")
+    ] = CheckFormat.TEXT,
     profile: Annotated[str | None, typer.Option("--profile", help="评分方案（缺省 national）")] = None,
     model: Annotated[str | None, typer.Option("--model", help="模型名称或 OpenAI 协议服务的网址")] = None,
     no_model: Annotated[
         bool, typer.Option("--no-model", help="不使用语言模型；需要它的规则为“无法判定”")
     ] = False,
     fail_on: Annotated[
-        str | None,
-        typer.Option("--fail-on", help="发现此级别及以上的缺陷时以状态 1 退出：veto、major、minor、hint"),
+        FailOn | None, typer.Option("--fail-on", help="发现此级别及以上的缺陷时以状态 1 退出")
     ] = None,
     explain: Annotated[bool, typer.Option("--explain", help="列出无法判定的规则和原因")] = False,
 ) -> int:
@@ -40,47 +63,74 @@ def check(
     例：bingli check 入院记录.txt --type 入院记录 --no-model
     """
     from app.assembly import open_checker
-    from app.qc.render.text import render_text
-    from app.qc.rule import SEVERITIES
-    from app.records.model import DOCUMENT_TYPES
-    from app.records.model import document_type as known_type
-    from app.records.readers import ReadRecord, read_source, sources_in
     from app.settings import load_settings
 
-    if document_type is not None and known_type(document_type) == "其他" and document_type != "其他":
-        raise UserError(f"没有文书类型“{document_type}”；可用的有：{'、'.join(DOCUMENT_TYPES)}。")
-    if fail_on is not None and fail_on not in SEVERITIES:
-        raise UserError(f"--fail-on 的取值“{fail_on}”不可用，请用 {'、'.join(SEVERITIES)} 之一。")
+    kind = _known_type(document_type)
     settings = load_settings(profile=profile, model=model)
-    kind = known_type(document_type) if document_type else None
-    failed = found = False
-
-    def readable() -> Iterator[ReadRecord]:
-        nonlocal failed
-        for path in (source for file in files for source in sources_in(file)):
-            try:
-                yield read_source(path, kind)
-            except UserError as error:
-                failed = True
-                warn(str(error))
-
+    failed: list[str] = []
+    found = False
     with ExitStack() as stack:
-        checker = None
-        for read in readable():
-            if checker is None:
+        checker = render = None
+        for read in _readable(files, kind, failed):
+            if checker is None or render is None:
                 checker = stack.enter_context(open_checker(settings, use_model=not no_model))
-            for warning in read.warnings:
-                warn(f"{read.record.record_id}：{warning}")
+                render = _renderer(output_format, settings, explain=explain)
             report = checker.check(read.record)
-            if output_format is Format.JSON:
-                say(report.result.model_dump_json())
-            else:
-                mark = _underlined if stdout_is_terminal() else None
-                say(render_text(report, explain=explain, **({"mark": mark} if mark else {})))
-            if fail_on is not None:
-                counted = SEVERITIES[: SEVERITIES.index(fail_on) + 1]
-                found |= any(finding.severity in counted for finding in report.result.findings)
+            say(render(report))
+            found = found or _has_finding(report, fail_on)
     return EXIT_FAILED if failed else EXIT_FOUND if found else 0
+
+
+def _known_type(written: str | None) -> "DocumentType | None":
+    from app.records.model import DOCUMENT_TYPES, document_type
+
+    if written is None:
+        return None
+    kind = document_type(written)
+    if kind == "其他" and written != "其他":
+        raise UserError(f"没有文书类型“{written}”；可用的有：{'、'.join(DOCUMENT_TYPES)}。")
+    return kind
+
+
+def _readable(files: list[Path], kind: "DocumentType | None", failed: list[str]) -> "Iterator[ReadRecord]":
+    """The records that can be read; for the others, says why and adds the sentence to ``failed``."""
+    from app.records.readers import read_source, sources_in
+
+    for path in (source for file in files for source in sources_in(file)):
+        try:
+            read = read_source(path, kind)
+        except UserError as error:
+            failed.append(str(error))
+            warn(str(error))
+            continue
+        for warning in read.warnings:
+            warn(f"{read.record.record_id}：{warning}")
+        yield read
+
+
+def _renderer(
+    output_format: CheckFormat, settings: "Settings", *, explain: bool
+) -> "Callable[[Report], str]":
+    from app.assembly import clause_texts
+    from app.qc.render.html import render_html
+    from app.qc.render.text import plain_mark, render_text
+
+    if output_format is CheckFormat.JSON:
+        return lambda report: report.result.model_dump_json()
+    clauses = clause_texts(settings)
+    if output_format is CheckFormat.HTML:
+        return lambda report: render_html(report, clause_text=clauses)
+    mark = _underlined if stdout_is_terminal() else plain_mark
+    return lambda report: render_text(report, mark=mark, clause_text=clauses, explain=explain)
+
+
+def _has_finding(report: "Report", fail_on: FailOn | None) -> bool:
+    from app.qc.rule import SEVERITIES
+
+    if fail_on is None:
+        return False
+    counted = SEVERITIES[: SEVERITIES.index(fail_on.value) + 1]
+    return any(finding.severity in counted for finding in report.result.findings)
 
 
 def _underlined(text: str) -> str:

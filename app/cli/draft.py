@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from app.records.model import MedicalRecord
     from app.settings import Settings
 
+
 def draft(
     record: Annotated[Path, typer.Argument(help="病历：JSON 文件或文本文件夹", show_default=False)],
     out: Annotated[

@@ -2,8 +2,8 @@
 
 import sys
 
-import click
 import typer
+from typer.exceptions import Abort, TyperException
 
 from app.cli.check import check
 from app.cli.draft import draft
@@ -12,6 +12,7 @@ from app.cli.label import label_app
 from app.cli.models import models_app
 from app.cli.output import EXIT_FAILED, warn
 from app.cli.rules import rules_app
+from app.cli.usage import usage_sentence
 from app.cli.verify import verify
 from app.errors import UserError
 from app.settings import go_offline
@@ -46,11 +47,10 @@ def main(arguments: list[str]) -> int:
     except UserError as error:
         warn(str(error))
         return EXIT_FAILED
-    except click.UsageError as error:
-        hint = error.ctx.command_path if error.ctx else "bingli"
-        warn(f"命令用法有误：{error.format_message()} 运行 {hint} --help 查看用法。")
+    except TyperException as error:
+        warn(usage_sentence(error))
         return EXIT_FAILED
-    except click.Abort:
+    except (Abort, KeyboardInterrupt):
         warn("已中断。")
         return EXIT_FAILED
     except BrokenPipeError:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from app.drafting.verify import Judge
     from app.settings import Settings
 
+
 def verify(
     claims: Annotated[Path, typer.Argument(help="JSONL 文件", show_default=False)],
     summary: Annotated[
@@ -43,7 +44,11 @@ def verify(
             if not summary:
                 say(json.dumps(result.as_json(), ensure_ascii=False))
     if summary:
-        say(json.dumps(scores.as_json(), ensure_ascii=False) if output_format is Format.JSON else scores.as_text())
+        say(
+            json.dumps(scores.as_json(), ensure_ascii=False)
+            if output_format is Format.JSON
+            else scores.as_text()
+        )
 
 
 @contextmanager

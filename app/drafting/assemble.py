@@ -6,16 +6,22 @@ from datetime import datetime
 from itertools import groupby
 from typing import NamedTuple
 
-from app.drafting.compose import not_given, quoted
+from app.drafting.compose import not_given, on_day, quoted
 from app.drafting.draft import Draft, DraftSection, DraftSentence
-from app.drafting.missing import Coverage, coverage
+from app.drafting.missing import Coverage, coverage, loses_drugs, mentioned_share
+from app.drafting.normal import NormalText
 from app.drafting.plan import DocumentPlan, SectionPlan, narrated, plan_for, windows
-from app.drafting.sources import SourceItem, Stay
+from app.drafting.sources import SourceItem, Stay, day_of
 from app.drafting.verify import Judge, verify
 from app.drafting.write import Narrator, Written, WrittenSentence
 from app.labelling.json_file import labelled
 from app.labelling.label import Label, new_label
 from app.records.model import MedicalRecord
+
+_USED = 0.2
+"""Share of a source's words in a sentence below which the sentence does not rest on it."""
+_TOLD = 0.6
+"""Share from which the sentence tells what the source says."""
 
 
 class Placed(NamedTuple):
@@ -93,36 +99,48 @@ class Drafting:
             yield not_given()
 
     def _narrative(self) -> Iterator[DraftSentence]:
-        items = narrated(self.stay)
-        for window in windows(items):
-            written = self._narrator.write(window) if self._narrator else None
-            if written is None:
-                self.tally.quoted_windows += self._narrator is not None
-                yield from map(quoted, window)
-            else:
-                yield from self._verified(window, written)
+        day = ""
+        for window in windows(narrated(self.stay)):
+            for sentence in self._retold(window):
+                is_new_day = day_of(window[0].at) != day
+                day = day_of(window[0].at)
+                yield on_day(sentence, window[0]) if is_new_day else sentence
+
+    def _retold(self, window: Sequence[SourceItem]) -> Iterator[DraftSentence]:
+        """The window in the model's words; a single item needs none but its own."""
+        written = self._narrator.write(window) if self._narrator and len(window) > 1 else None
+        if written is None:
+            self.tally.quoted_windows += self._narrator is not None and len(window) > 1
+            yield from map(quoted, window)
+        else:
+            yield from self._verified(window, written)
 
     def _verified(self, window: Sequence[SourceItem], written: Written) -> Iterator[DraftSentence]:
-        """The window as written; where that does not hold, or leaves an item out, as its sources have it."""
+        """The window as written, then in their own words the items that it lost and that matter."""
         self.tally.invented_numbers += written.invented_numbers
-        told: set[SourceItem] = set()
-        for sentence in written.sentences:
-            checked = self._check(sentence)
-            if checked is not None:
-                told.update(sentence.sources)
-                yield checked
-        yield from (quoted(item) for item in window if item not in told)
+        kept = [checked for sentence in written.sentences if (checked := self._check(sentence))]
+        yield from kept
+        refused = {item for removed in written.sentences for item in removed.sources} if not kept else set()
+        text = NormalText.of(*(sentence.text for sentence in kept))
+        for item in window:
+            if (item.is_salient or item in refused) and mentioned_share(item, text) < _TOLD:
+                yield quoted(item)
 
     def _check(self, sentence: WrittenSentence) -> DraftSentence | None:
-        if not sentence.sources:
+        text = NormalText.of(sentence.text)
+        used = [item for item in sentence.sources if mentioned_share(item, text) >= _USED]
+        if not used:
             self.tally.left_out.append(LeftOut(sentence.text, "没有可用的出处"))
             return None
-        result = verify(sentence.text, [item.dated_text for item in sentence.sources], self._judge)
+        if any(loses_drugs(item, text) for item in used):
+            self.tally.replaced.append(LeftOut(sentence.text, "漏写了出处中的药名"))
+            return None
+        result = verify(sentence.text, [item.dated_text for item in used], self._judge)
         if result.verdict != "supported":
             self.tally.replaced.append(LeftOut(sentence.text, result.reason))
             return None
         self.tally.kept += 1
-        citations = tuple(dict.fromkeys(item.citation for item in sentence.sources))
+        citations = tuple(dict.fromkeys(item.citation for item in used))
         return DraftSentence(
             text=sentence.text, citations=citations, verdict="supported", checks=result.check_names
         )

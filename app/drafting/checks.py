@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Iterable
 from typing import Literal, NamedTuple
 
-from app.drafting.normal import NormalText, Quantity, lexicon
+from app.drafting.normal import Assertion, NormalText, Quantity, lexicon
 
 CheckName = Literal[
     "numbers", "dates", "drugs", "doses", "laterality", "negation", "opposites", "diagnoses", "operations", "plan"
@@ -178,7 +178,7 @@ def _dose_results(claim: NormalText, source: NormalText) -> list[CheckResult]:
             CheckResult("doses", _present(route in given.routes, given.routes), f"{name}{route}")
             for route in sorted(ways.routes)
         ]
-        if any(_is_same_drug(name, other) for other, _ in offered):
+        if name and any(_is_same_drug(name, other) for other, _ in offered):
             results += _amount_results(name, ways, given)
     return results
 
@@ -243,31 +243,21 @@ def _is_same_part(one: str, other: str) -> bool:
 
 def check_negation(claim: NormalText, source: NormalText) -> CheckResult:
     """What the claim says is there and the sources say is not, and the reverse."""
-    results = []
-    for wanted in claim.assertions:
-        same = max(
-            (
-                _likeness(wanted.content, a.content)
-                for a in source.assertions
-                if a.is_negated == wanted.is_negated
-            ),
-            default=0,
-        )
-        other = max(
-            (
-                _likeness(wanted.content, a.content)
-                for a in source.assertions
-                if a.is_negated != wanted.is_negated
-            ),
-            default=0,
-        )
-        if other >= SAME_CONTENT and other > same:
-            results.append(CheckResult("negation", "contradicts", wanted.content))
-        elif wanted.is_negated:
-            results.append(
-                CheckResult("negation", "agrees" if same >= SAME_CONTENT else "absent", wanted.content)
-            )
-    return _worst("negation", results)
+    return _worst("negation", (r for a in claim.assertions if (r := _check_assertion(a, source)) is not None))
+
+
+def _check_assertion(wanted: Assertion, source: NormalText) -> CheckResult | None:
+    same = [a for a in source.assertions if a.is_negated == wanted.is_negated]
+    other = [a for a in source.assertions if a.is_negated != wanted.is_negated]
+    denied = max((_likeness(wanted.content, a.content) for a in other), default=0.0)
+    said = max(
+        (max(_likeness(wanted.content, a.content), _likeness(wanted.scope, a.scope)) for a in same), default=0.0
+    )
+    if denied >= SAME_CONTENT and denied > said:
+        return CheckResult("negation", "contradicts", wanted.content)
+    if wanted.is_negated:
+        return CheckResult("negation", "agrees" if said >= SAME_CONTENT else "absent", wanted.content)
+    return None
 
 
 def _likeness(wanted: str, offered: str) -> float:
@@ -345,7 +335,7 @@ def check_plan(claim: NormalText, source: NormalText) -> CheckResult:
     """A thing only planned, advised or awaited in the sources must not be told as done."""
     pattern = lexicon().not_yet
     for clause in claim.clauses:
-        if pattern.search(clause):
+        if pattern.search(clause) or not lexicon().done.search(clause):
             continue
         near = [other for other in source.clauses if _likeness_of_clauses(clause, other) >= SAME_CONTENT]
         if near and all(pattern.search(other) for other in near):

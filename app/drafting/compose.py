@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from itertools import groupby
+from typing import NamedTuple
 
 from app.drafting.draft import NOT_GIVEN, Citation, DraftSentence, ResourceCitation
 from app.drafting.normal import NormalText, lexicon
@@ -12,12 +13,12 @@ from app.drafting.sources import (
     COURSE_NOTES,
     SourceItem,
     Stay,
-    day_of,
+    lab_value,
     resource,
     sentences_of,
 )
 from app.drafting.verify import verify
-from app.records.model import CHINA_TIME
+from app.records.model import CHINA_TIME, LabResult
 from app.text.reading import Reading
 from app.text.width import half_width
 
@@ -29,6 +30,12 @@ _MOST_CONDITION = 4
 _MOST_ADVICE = 6
 _LAST_NOTES = 2
 """Notes at the end of the stay that tell the state at discharge and the advice."""
+
+
+def on_day(sentence: DraftSentence, item: SourceItem) -> DraftSentence:
+    """The sentence with the day of ``item`` before it, so that 今晨 and 昨日 can be read without the note."""
+    day = _short_day(item)
+    return sentence.model_copy(update={"text": f"{day}：{sentence.text}"}) if day else sentence
 
 
 def quoted(item: SourceItem) -> DraftSentence:
@@ -114,7 +121,7 @@ def _admission_items(reading: Reading) -> Iterator[SourceItem]:
 
 def _is_positive(text: str) -> bool:
     """Whether some clause names a finding that it does not deny."""
-    clauses = NormalText.of(text).clauses
+    clauses = [clause for clause in NormalText.of(text).clauses if "见专科" not in clause]
     return any(
         cues().positive_exam.search(clause) and not lexicon().negation.search(clause) for clause in clauses
     )
@@ -165,21 +172,46 @@ def _diagnoses(
 
 
 def examinations(stay: Stay) -> Iterator[DraftSentence]:
-    """Abnormal results panel by panel and day by day, then the conclusions of the reports."""
-    order = stay.record.lab_results or ()
-    panels = {resource("lab_results", at, lab.id): lab.panel or "化验" for at, lab in enumerate(order)}
-    told = [item for item in stay.results if item.weight > 0 and isinstance(item.citation, ResourceCitation)]
-    told.sort(key=lambda item: (day_of(item.at), panels[_as_resource(item)]))
-    for (day, panel), group in groupby(told, key=lambda item: (_day(item), panels[_as_resource(item)])):
-        items = list(group)
-        yield drafted(f"{day}{panel}：{'、'.join(item.text for item in items)}。", items)
+    """Results that were ever abnormal, item by item: the first, the first abnormal, the critical, the last; then the reports."""
+    for panel, items in groupby(
+        sorted(_abnormal(stay), key=lambda results: results.panel), key=lambda r: r.panel
+    ):
+        told = list(items)
+        yield drafted(
+            f"{panel}：{'；'.join(results.told for results in told)}。",
+            [i for results in told for i in results.items],
+        )
     for item in stay.reports:
         yield drafted(f"{_day(item)}{item.text.rstrip('。')}。", (item,))
 
 
-def _as_resource(item: SourceItem) -> ResourceCitation:
-    assert isinstance(item.citation, ResourceCitation)  # noqa: S101  # results are data
-    return item.citation
+class _Results(NamedTuple):
+    """The values of one laboratory item that are worth telling."""
+
+    panel: str
+    told: str
+    items: tuple[SourceItem, ...]
+
+
+def _abnormal(stay: Stay) -> Iterator[_Results]:
+    by_item: dict[tuple[str, str], list[tuple[LabResult, SourceItem]]] = {}
+    for lab, item in stay.results:
+        by_item.setdefault((lab.panel or "化验", lab.item or ""), []).append((lab, item))
+    for (panel, name), values in by_item.items():
+        if any(item.weight for _, item in values):
+            abnormal = next(at for at, (_, item) in enumerate(values) if item.weight)
+            told = {0, abnormal, len(values) - 1}
+            chosen = [pair for at, pair in enumerate(values) if at in told or pair[0].flag == "危急"]
+            written = "，".join(f"{_short_day(item)}{lab_value(lab)}{_flag(lab)}" for lab, item in chosen)
+            yield _Results(panel, f"{name}{written}", tuple(item for _, item in chosen))
+
+
+def _flag(lab: LabResult) -> str:
+    return f"（{lab.flag}）" if lab.flag and lab.flag != "正常" and lab.flag != lab.value else ""
+
+
+def _short_day(item: SourceItem) -> str:
+    return f"{item.at.astimezone(CHINA_TIME):%-m月%-d日}" if item.at else ""
 
 
 def _day(item: SourceItem) -> str:

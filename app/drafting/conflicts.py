@@ -8,9 +8,7 @@ from app.drafting.draft import DraftSentence
 from app.drafting.sources import ADMISSION_NOTES, SourceItem, Stay, resource, sentences_of
 
 _SIDE = re.compile("(双|左|右)侧?([\u4e00-\u9fa5]{2,4})")
-_NO_ALLERGY = re.compile(
-    "否认(?!其[他它余])[^。；]{0,12}过敏|无(?!其[他它余])[^。；]{0,8}(?:药物|食物)[^。；]{0,4}过敏"
-)
+_NO_ALLERGY = re.compile("(?:否认|无)(?:有)?(?:药物|药物[、及和或与]?食物|食物[、及和或与]?药物)?过敏")
 
 
 def conflicts(stay: Stay) -> Iterator[DraftSentence]:

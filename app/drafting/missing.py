@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from app.drafting.checks import check_drugs
 from app.drafting.draft import DraftSentence, Omission
 from app.drafting.normal import NormalText
 from app.drafting.sources import SourceItem, Stay
@@ -34,7 +35,17 @@ def coverage(stay: Stay, sentences: Iterable[DraftSentence]) -> Coverage:
     )
 
 
+def mentioned_share(item: SourceItem, text: NormalText) -> float:
+    """Share of what the item says, by words, that ``text`` says too."""
+    return NormalText.of(item.text).coverage_by(text)
+
+
+def loses_drugs(item: SourceItem, text: NormalText) -> bool:
+    """Whether the item names a drug that ``text`` does not: what is said of it would then be said of another."""
+    return check_drugs(NormalText.of(item.text), text).outcome in ("contradicts", "absent")
+
+
 def _is_mentioned(item: SourceItem, draft: NormalText) -> bool:
-    fact = NormalText.of(item.text)
     numbers = {q.value for q in draft.quantities}
-    return fact.coverage_by(draft) >= _MENTIONED and all(q.value in numbers for q in fact.quantities)
+    wanted = NormalText.of(item.text).quantities
+    return mentioned_share(item, draft) >= _MENTIONED and all(q.value in numbers for q in wanted)

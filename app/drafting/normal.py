@@ -54,6 +54,7 @@ class Lexicon:
     opposites: tuple[tuple[str, ...], ...]
     negation: re.Pattern[str]
     negated_afterwards: tuple[str, ...]
+    done: re.Pattern[str]
     not_yet: re.Pattern[str]
     drug: re.Pattern[str]
     drug_like: re.Pattern[str]
@@ -104,6 +105,7 @@ def lexicon() -> Lexicon:
         opposites=tuple(tuple(group) for group in raw["opposites"]),
         negation=re.compile(f"(?!{_any_of(raw['pseudo_negations'])})(?:{_any_of(raw['negations'])})"),
         negated_afterwards=tuple(raw["negated_afterwards"]),
+        done=re.compile(_any_of(raw["done"])),
         not_yet=re.compile(_any_of(raw["not_yet"])),
         drug=re.compile(_any_of(_drug_names())),
         drug_like=_term(raw["drug_endings"], 0, 4, raw["filler"] + raw["drug_lead"]),
@@ -174,9 +176,10 @@ class WrittenDate(NamedTuple):
 
 
 class Assertion(NamedTuple):
-    """One thing said to be there or not to be there."""
+    """One thing said to be there or not to be there; ``scope`` is what stands behind the negation."""
 
     content: str
+    scope: str
     is_negated: bool
 
 
@@ -314,4 +317,5 @@ def _assertions(clause: str) -> Iterator[Assertion]:
         content = content_of(lexicon().negation.sub("", item))
         afterwards = any(word in item for word in lexicon().negated_afterwards)
         if len(content) >= 2:
-            yield Assertion(content, bool(negated) or carried or afterwards)
+            scope = content_of(item[negated.end() :]) if negated else content
+            yield Assertion(content, scope if len(scope) > 1 else content, bool(negated) or carried or afterwards)

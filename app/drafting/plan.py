@@ -6,15 +6,15 @@ from typing import NamedTuple
 from app.drafting import compose
 from app.drafting.conflicts import conflicts
 from app.drafting.draft import DraftSentence
-from app.drafting.sources import SourceItem, Stay
+from app.drafting.sources import SourceItem, Stay, day_of
 from app.errors import UserError
 from app.records.model import DocumentType, MedicalRecord
 
 Compose = Callable[[Stay], Iterator[DraftSentence]]
 
 _FEWEST_ITEMS, _MOST_ITEMS = 12, 72
-_WINDOW_ITEMS = 4
-_WINDOW_CHARACTERS = 220
+_WINDOW_ITEMS = 3
+_WINDOW_CHARACTERS = 150
 """Source text of one window: about 4 s of reading and one or two sentences of answer on two cores."""
 
 
@@ -74,18 +74,19 @@ def narrated(stay: Stay) -> tuple[SourceItem, ...]:
     """The sentences of the course worth retelling, in time order: about one a day and a dozen more."""
     admitted, discharged = stay.record.encounter.admitted_at, stay.record.encounter.discharged_at
     days = (discharged - admitted).days if admitted and discharged else 0
-    limit = min(max(_FEWEST_ITEMS, _FEWEST_ITEMS + days), _MOST_ITEMS)
-    salient = [(at, item) for at, item in enumerate(stay.course) if item.is_salient]
-    chosen = sorted(salient, key=lambda pair: (-pair[1].weight, pair[0]))[:limit]
+    limit = min(_FEWEST_ITEMS + max(days, 0), _MOST_ITEMS)
+    tellable = [(at, item) for at, item in enumerate(stay.course) if item.is_tellable]
+    chosen = sorted(tellable, key=lambda pair: (-pair[1].weight, pair[0]))[:limit]
     return tuple(item for _, item in sorted(chosen, key=lambda pair: pair[0]))
 
 
 def windows(items: Iterable[SourceItem]) -> Iterator[Sequence[SourceItem]]:
-    """Neighbouring items in portions that a small model reads and retells within seconds."""
+    """Items of one day, in portions that a small model reads and retells within seconds."""
     window: list[SourceItem] = []
     for item in items:
         size = sum(len(other.text) for other in window) + len(item.text)
-        if window and (len(window) == _WINDOW_ITEMS or size > _WINDOW_CHARACTERS):
+        is_full = len(window) == _WINDOW_ITEMS or size > _WINDOW_CHARACTERS
+        if window and (is_full or day_of(window[-1].at) != day_of(item.at)):
             yield tuple(window)
             window = []
         window.append(item)

@@ -34,6 +34,7 @@ class Cues:
 
     cues: tuple[_Cue, ...]
     sections: dict[str, int]
+    tellable_from: int
     salient_from: int
     condition: re.Pattern[str]
     not_condition: re.Pattern[str]
@@ -52,6 +53,7 @@ def cues() -> Cues:
             _Cue(cue["kind"], cue["weight"], re.compile(cue["pattern"], re.IGNORECASE)) for cue in raw["cues"]
         ),
         sections=raw["sections"],
+        tellable_from=raw["tellable_from"],
         salient_from=raw["salient_from"],
         condition=re.compile(raw["condition"]),
         not_condition=re.compile(raw["not_condition"]),

@@ -35,8 +35,8 @@ _SHORTEST_COPY = 8
 """Content characters from which an equal sentence is a copy; shorter ones (患者无不适) recur honestly."""
 _LIST_NUMBER = re.compile(r"[(（]?\d{1,2}(?:[.．](?!\d)|[、)）])\s*(?=\S)|[①-⑳]\s*(?=\S)")
 _HAS_CHANGED = frozenset({"高", "低", "异常", "阳性", "危急"})
-ABNORMAL, CRITICAL = 3, 6
-"""Weights of an abnormal and of a critical result."""
+_PLAIN, _SALIENT = 3, 6
+"""Weights of structured data: worth telling, and not to be left out (see ``cues.yaml``)."""
 
 
 class SourceItem(NamedTuple):
@@ -63,9 +63,21 @@ class SourceItem(NamedTuple):
         return self.weight >= cues().salient_from
 
     @property
+    def is_tellable(self) -> bool:
+        """Whether it may be retold in the course."""
+        return self.weight >= cues().tellable_from
+
+    @property
     def dated_text(self) -> str:
         """The text with its day, for a writer or judge who sees nothing else."""
         return f"（{day_of(self.at)}）{self.text}" if self.at else self.text
+
+
+class Result(NamedTuple):
+    """A laboratory result and the source item made of it."""
+
+    lab: LabResult
+    item: SourceItem
 
 
 def day_of(moment: datetime | None) -> str:
@@ -107,14 +119,11 @@ class Stay:
         )
 
     @cached_property
-    def results(self) -> tuple[SourceItem, ...]:
-        """Laboratory results, critical first, then abnormal, then by time."""
-        items = [
-            _lab_item(at, lab)
-            for at, lab in enumerate(self.record.lab_results or ())
-            if lab.item and lab.value
-        ]
-        return tuple(sorted(items, key=lambda item: (-item.weight, item.at or _LATEST)))
+    def results(self) -> tuple[Result, ...]:
+        """Laboratory results in time order."""
+        labs = enumerate(self.record.lab_results or ())
+        results = [Result(lab, _lab_item(at, lab)) for at, lab in labs if lab.item and lab.value]
+        return tuple(sorted(results, key=lambda result: result.item.at or _LATEST))
 
     @cached_property
     def reports(self) -> tuple[SourceItem, ...]:
@@ -147,9 +156,10 @@ class Stay:
     @cached_property
     def salient(self) -> tuple[SourceItem, ...]:
         """Everything that a discharge record should not leave out, in time order."""
+        results = (result.item for result in self.results)
         everything = (
             *self.course,
-            *self.results,
+            *results,
             *self.reports,
             *self.procedures,
             *self.drugs,
@@ -223,21 +233,25 @@ def _lab_item(position: int, lab: LabResult) -> SourceItem:
     critical, changed = lab.flag == "危急", lab.flag in _HAS_CHANGED
     reference = f"，参考值{lab.reference}" if lab.reference else ""
     flag = f"（{lab.flag}{reference}）" if changed else ""
-    unit = f"×{lab.unit}" if (lab.unit or "").startswith("10") else lab.unit or ""
-    text = f"{lab.item}{lab.value}{unit}{flag}"
-    weight = CRITICAL if critical else ABNORMAL - 1 if changed else 0
+    text = f"{lab.item}{lab_value(lab)}{flag}"
+    weight = _SALIENT if critical else _PLAIN if changed else 0
     return SourceItem(
         text, resource("lab_results", position, lab.id), lab.sampled_at or lab.reported_at,
         "critical" if critical else "result", weight, "lab_results",
     )  # fmt: skip
 
 
+def lab_value(lab: LabResult) -> str:
+    """Value and unit as they are written together."""
+    return f"{lab.value}{'×' if (lab.unit or '').startswith('10') else ''}{lab.unit or ''}"
+
+
 def _exam_item(position: int, exam: ExamReport) -> SourceItem:
-    name = f"{exam.site or ''}{exam.modality or '检查'}"
+    name = f"{exam.site or ''}{exam.modality if exam.modality not in (None, '其他') else '检查'}"
     conclusion = (exam.impression or exam.finding or "").strip()
     return SourceItem(
         f"{name}：{conclusion}", resource("exam_reports", position, exam.id), exam.performed_at or exam.reported_at,
-        "critical" if exam.critical else "result", CRITICAL if exam.critical else ABNORMAL, "exam_reports",
+        "critical" if exam.critical else "result", _SALIENT, "exam_reports",
     )  # fmt: skip
 
 
@@ -248,7 +262,7 @@ def _procedure_item(position: int, procedure: Procedure) -> SourceItem:
     where = f"（{side}{'' if side == '双侧' else '侧'}）" if side else ""
     return SourceItem(
         f"{anesthesia}行{name}{where}", resource("procedures", position, procedure.id),
-        procedure.started_at or procedure.ended_at, "operation", CRITICAL, "procedures",
+        procedure.started_at or procedure.ended_at, "operation", _SALIENT, "procedures",
     )  # fmt: skip
 
 
@@ -263,7 +277,7 @@ def is_take_home(order: Order) -> bool:
 
 
 def _drug_item(position: int, order: Order) -> SourceItem:
-    weight = ABNORMAL if is_take_home(order) else ABNORMAL - 1
+    weight = _SALIENT if is_take_home(order) else _PLAIN
     return SourceItem(
         drug_text(order),
         resource("orders", position, order.id),

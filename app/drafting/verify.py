@@ -7,7 +7,7 @@ from app.drafting.checks import CHECK_TITLES, CheckResult, run_checks
 from app.drafting.draft import VERDICT_NAMES, Verdict
 from app.drafting.normal import NormalText
 
-SPOKEN_OF = 0.45
+SPOKEN_OF = 0.4
 """Coverage of the claim's content by its sources below which they do not speak of it."""
 SAID = 0.8
 """Coverage from which code alone calls a claim supported when no check objects."""

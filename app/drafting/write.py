@@ -108,5 +108,7 @@ def resolve_sources(answer: Sequence[dict[str, Any]], window: Sequence[SourceIte
         known = [number for number in numbers if 1 <= number <= len(window)]
         invented += len(numbers) - len(known)
         text = " ".join(entry["t"].split())
+        if len(text) >= _LONGEST_SENTENCE:
+            continue  # cut off by the limit: its sources speak for themselves
         sentences.append(WrittenSentence(text, tuple(window[number - 1] for number in known)))
     return Written(tuple(sentences), invented)

@@ -1,8 +1,9 @@
 """Record and rules in; outcomes, findings and a score out."""
 
+import copy
 import hashlib
 import logging
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 
 from app.labelling.labeller import Labeller
@@ -14,7 +15,7 @@ from app.qc.result import Finding, Report, Result
 from app.qc.rule import Rule
 from app.qc.ruling import PASSED, Hit, Ruling, combine, defect, not_applicable, undetermined
 from app.qc.scoring import Profile, score
-from app.records.model import Document, Evidence, MedicalRecord
+from app.records.model import Document, MedicalRecord
 
 logger = logging.getLogger(__name__)
 
@@ -36,6 +37,12 @@ class Checker:
         self.profile = profile
         self._answerer = answerer
         self._labeller = labeller
+
+    def limited_to(self, codes: Collection[str]) -> "Checker":
+        """The same checker with only the rules named; codes that the profile does not use are ignored."""
+        limited = copy.copy(self)
+        limited.rules = {code: rule for code, rule in self.rules.items() if code in codes}
+        return limited
 
     def check(self, record: MedicalRecord, as_of: datetime | None = None) -> Report:
         """Judge every rule on one record, as of a moment (by default the latest that its data show)."""
@@ -160,14 +167,15 @@ def _decide(rule: Rule, document: Document, answers: Mapping[str, Answer]) -> Ru
     if applies is None or is_defect is None:
         reasons = dict.fromkeys(a.reason for a in answers.values() if a.value is None and a.reason)
         return undetermined("；".join(reasons))
-    return defect(_hit(document, answers))
+    return defect(_hit(document, answers, rule.condition.grounds(values)))
 
 
-def _hit(document: Document, answers: Mapping[str, Answer]) -> Hit:
-    evidence: tuple[Evidence, ...] = tuple(
-        dict.fromkeys(e for answer in answers.values() for e in answer.evidence)
-    )
-    decided = [answer for answer in answers.values() if answer.value is not None]
-    by_model = any(answer.source == "model" for answer in decided)
-    confidence = min((answer.confidence for answer in decided), default=1.0)
-    return Hit(document.id, None, evidence, {}, confidence, by_model)
+def _hit(document: Document, answers: Mapping[str, Answer], grounds: Iterable[str]) -> Hit:
+    """A hit that shows only the facts the defect rests on."""
+    decisive = [answers[name] for name in grounds]
+    evidence = tuple(dict.fromkeys(e for answer in decisive for e in answer.evidence))
+    detail = "；".join(dict.fromkeys(answer.detail for answer in decisive if answer.detail))
+    section = next((answer.section for answer in decisive if answer.section), None)
+    by_model = any(answer.source == "model" for answer in decisive)
+    confidence = min((answer.confidence for answer in decisive), default=1.0)
+    return Hit(document.id, section, evidence, {"detail": detail}, confidence, by_model)

@@ -68,6 +68,14 @@ class Condition:
         """
         return _evaluate(self._tree.body, values)
 
+    def grounds(self, values: Mapping[str, Truth]) -> tuple[str, ...]:
+        """The facts that a decided condition rests on: of a true ``a or b``, those that hold.
+
+        Raises:
+            KeyError: a named fact has no value at all.
+        """
+        return tuple(dict.fromkeys(_grounds(self._tree.body, values)))
+
 
 def _evaluate(node: ast.expr, values: Mapping[str, Truth]) -> Truth:
     match node:
@@ -79,4 +87,16 @@ def _evaluate(node: ast.expr, values: Mapping[str, Truth]) -> Truth:
             return conjunction(*(_evaluate(part, values) for part in parts))
         case ast.BoolOp(values=parts):
             return disjunction(*(_evaluate(part, values) for part in parts))
+    raise AssertionError(f"not a condition: {ast.dump(node)}")
+
+
+def _grounds(node: ast.expr, values: Mapping[str, Truth]) -> list[str]:
+    match node:
+        case ast.Name(id=name):
+            return [name]
+        case ast.UnaryOp(operand=operand):
+            return _grounds(operand, values)
+        case ast.BoolOp(values=parts):
+            whole = _evaluate(node, values)
+            return [n for part in parts if _evaluate(part, values) is whole for n in _grounds(part, values)]
     raise AssertionError(f"not a condition: {ast.dump(node)}")

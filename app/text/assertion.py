@@ -11,7 +11,7 @@ from functools import cache, lru_cache
 from typing import Literal, NamedTuple
 
 from app.records.model import Span
-from app.text.lexicons import load_document, load_terms
+from app.text.lexicons import load_terms, load_tree
 from app.text.width import half_width
 
 Subject = Literal["patient", "family", "other"]
@@ -171,7 +171,7 @@ def _pattern(name: str) -> re.Pattern[str]:
 
 @cache
 def _patterns() -> dict[str, re.Pattern[str]]:
-    words = {name: "|".join(forms) for name, forms in load_document("assertion_cues").items()}
+    words = {name: "|".join(forms) for name, forms in load_tree("assertion_cues").items()}
     denials = "|".join(sorted(load_terms("denials"), key=len, reverse=True))
     end = r"(?=[,。;、!\s)]|\Z)"
     gap = r"[^,。;:、!?\s()]"

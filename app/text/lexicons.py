@@ -16,7 +16,7 @@ _FOLDER = Path(__file__).with_name("lexicons")
 
 
 @cache
-def load_document(name: str) -> dict[str, dict[str, Any]]:
+def load_tree(name: str) -> dict[str, dict[str, Any]]:
     """The parsed YAML of ``name.yaml``, for lexicons with a shape of their own.
 
     Raises:
@@ -33,7 +33,7 @@ def load_mapping(name: str) -> Mapping[str, tuple[str, ...]]:
     Raises:
         FileNotFoundError: there is no such mapping.
     """
-    return MappingProxyType({head: tuple(members) for head, members in load_document(name).items()})
+    return MappingProxyType({head: tuple(members) for head, members in load_tree(name).items()})
 
 
 @cache

@@ -7,7 +7,7 @@ from functools import cache
 from typing import NamedTuple
 
 from app.records.model import DocumentType, Span
-from app.text.lexicons import load_document
+from app.text.lexicons import load_tree
 from app.text.width import half_width
 
 _HAN = "\u3400-\u9fff\U00020000-\U0003ffff"
@@ -109,7 +109,7 @@ class _Forms(NamedTuple):
 
 @cache
 def _forms(kind: DocumentType) -> _Forms:
-    lexicon = load_document("sections")
+    lexicon = load_tree("sections")
     forms: dict[str, tuple[str, ...]] = {name: (name,) for name in lexicon["names"]}
     for name, aliases in lexicon["names"].items():
         for alias in aliases:
@@ -120,7 +120,7 @@ def _forms(kind: DocumentType) -> _Forms:
 
 @cache
 def _inner_names() -> Mapping[str, frozenset[str]]:
-    return {name: frozenset(inner) for name, inner in load_document("sections")["inner"].items()}
+    return {name: frozenset(inner) for name, inner in load_tree("sections")["inner"].items()}
 
 
 def _headings(half: str, forms: _Forms) -> list[_Heading]:

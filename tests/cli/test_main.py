@@ -55,11 +55,11 @@ def test_fail_on_nothing_so_grave(bingli, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (["check"], "命令用法有误"),
-        (["nonsense"], "命令用法有误"),
-        (["check", "x", "--no-such-option"], "命令用法有误"),
+        (["check"], "缺少 FILE…"),
+        (["nonsense"], "没有命令 nonsense"),
+        (["check", "x", "--no-such-option"], "没有选项 --no-such-option"),
         (["check", "x", "--type", "病史"], "没有文书类型“病史”；可用的有：门(急)诊病历、"),
-        (["check", "x", "--fail-on", "fatal"], "--fail-on 的取值“fatal”不可用"),
+        (["check", "x", "--fail-on", "fatal"], "--fail-on 的取值“fatal”不在 'veto', 'major', 'minor', 'hint' 之内"),
         (["check", "x", "--profile", "火星"], "找不到 x"),
         (["rules", "explain", "F-000"], "没有规则 F-000"),
     ],

@@ -3,12 +3,13 @@
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from app.drafting.checks import run_checks
 from app.drafting.claims import Scores, read_claims, verify_claims
 from app.drafting.normal import NormalText, WrittenDate, normalise
 from app.drafting.verify import Opinion, verify
-from hypothesis import given
-from hypothesis import strategies as st
 
 CLAIMS = Path(__file__).parent / "data" / "claims.jsonl"
 

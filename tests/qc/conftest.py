@@ -1,7 +1,7 @@
 import pytest
 
+from app.assembly import fact_prompts
 from app.labelling.labeller import Labeller
-from app.llm.prompts import load_prompt
 from app.qc.catalogue import Catalogue, load_catalogue
 from app.qc.engine import Checker
 from app.qc.facts.answering import FactAnswerer
@@ -18,5 +18,5 @@ def catalogue() -> Catalogue:
 @pytest.fixture
 def checker(catalogue, settings) -> Checker:
     """The bundled rules under the national profile, without a model."""
-    answerer = FactAnswerer(catalogue.facts, None, load_prompt("facts"), None)
+    answerer = FactAnswerer(catalogue.facts, None, fact_prompts(), None)
     return Checker(catalogue, load_profile(RULES / "profiles", "national"), answerer, Labeller.of(settings))

@@ -59,3 +59,18 @@ def test_anything_else_is_no_condition(text):
 def test_a_fact_without_value_is_an_error():
     with pytest.raises(KeyError):
         Condition("a or b").evaluate({"a": False})
+
+
+@pytest.mark.parametrize(
+    ("text", "values", "grounds"),
+    [
+        ("a or b", {"a": True, "b": False}, ("a",)),
+        ("a or b", {"a": True, "b": True}, ("a", "b")),
+        ("a or b", {"a": True, "b": None}, ("a",)),
+        ("a or not b", {"a": False, "b": False}, ("b",)),
+        ("a and not (b or c)", {"a": True, "b": False, "c": False}, ("a", "b", "c")),
+        ("a and b", {"a": False, "b": True}, ("a",)),
+    ],
+)
+def test_the_grounds_of_a_decision(text, values, grounds):
+    assert Condition(text).grounds(values) == grounds

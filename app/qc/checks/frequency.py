@@ -65,6 +65,9 @@ class CourseGap(_CourseCheck, name="course_gap"):
         ruling = combine(self._rulings(case, stages, notes), none_reason=f"{self.level}期没有可判的间隔")
         if ruling.outcome == "defect" and not self._all_are_timed(case):
             return undetermined(_UNTIMED)
+        whole = (day_of(case.timeline.periods[-1].end) - day_of(case.timeline.periods[0].start)).days
+        if ruling.outcome == "pass" and whole < self.maximum_days:
+            return ruling._replace(outcome="not_applicable", reason=f"在院不足{self.maximum_days}天")
         if not case.timeline.levels_are_given and ruling.outcome != "not_applicable":
             return ruling._replace(reason="未提供病情级别，按稳定判")
         return ruling

@@ -1,9 +1,13 @@
-"""Answering facts: detectors first, then what was answered before, then one model call a section."""
+"""Answering facts: detectors first, then what was answered before, then the model.
+
+The model gets a section's numbered sentences first and the question last, so that every further question on the
+same section costs an engine with a prefix cache only the question, and one closed word as answer. Sentence
+numbers are asked for only where the answer is 是.
+"""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from app.llm.client import Answer as ModelAnswer
 from app.llm.client import LanguageModel, ModelFailure, choice_probabilities
 from app.llm.prompts import Prompt
 from app.qc.facts.detectors import DETECTORS
@@ -17,13 +21,34 @@ from app.text.sentences import Sentence, split_sentences
 YES, NO = "是", "否"
 WINDOW_CHARACTERS = 1200
 EVIDENCE_LIMIT = 3
+_VERDICT_SCHEMA = {"type": "string", "enum": [YES, NO]}
+_VERDICT_TOKENS = 8
+_EVIDENCE_TOKENS = 24
+
+
+class FactPrompts(NamedTuple):
+    """The prompts that ask a fact, and for the sentences that show it."""
+
+    question: Prompt
+    evidence: Prompt
+
+
+class _Passage(NamedTuple):
+    """A section, or a window of one, as shown to the model."""
+
+    title: str
+    sentences: tuple[Sentence, ...]
+
+    @property
+    def texts(self) -> list[str]:
+        return [sentence.quote for sentence in self.sentences]
 
 
 class _Judgement(NamedTuple):
-    """The model's probability of 是 for one fact in one window, and the sentences it names."""
+    """The model's probability of 是 in one passage, and the numbers (from 1) of the sentences it names."""
 
     probability: float
-    sentences: tuple[Sentence, ...]
+    numbers: tuple[int, ...]
 
 
 class FactAnswerer:
@@ -33,13 +58,13 @@ class FactAnswerer:
         self,
         facts: Mapping[str, Fact],
         model: LanguageModel | None,
-        prompt: Prompt,
+        prompts: FactPrompts,
         cache: ContentCache | None,
     ) -> None:
-        """Use ``model`` (or none) with ``prompt``; keep its answers in ``cache`` (or nowhere)."""
+        """Use ``model`` (or none); keep its answers in ``cache`` (or nowhere)."""
         self._facts = facts
         self._model = model
-        self._prompt = prompt
+        self._prompts = prompts
         self._cache = cache
 
     def detect(self, reading: Reading, names: Iterable[str]) -> dict[str, Answer]:
@@ -47,133 +72,106 @@ class FactAnswerer:
         return {name: self._detected(reading, self._facts[name]) for name in names}
 
     def ask(self, reading: Reading, names: Iterable[str]) -> dict[str, Answer]:
-        """Ask the model what code left open, one call a section and window."""
-        by_section: dict[tuple[str, Span], list[Fact]] = {}
-        for fact in (self._facts[name] for name in names):
-            section = reading.section(*fact.sections) if fact.sections else None
-            place = (section.name, section.body) if section else ("全文", Span(0, len(reading.document.text)))
-            by_section.setdefault(place, []).append(fact)
-        answers: dict[str, Answer] = {}
-        for (title, span), facts in by_section.items():
-            answers |= self._asked(reading, title, span, facts)
-        return answers
+        """Ask the model what code left open; facts of one section follow one another."""
+        facts = sorted((self._facts[name] for name in names), key=lambda fact: fact.sections)
+        return {fact.name: self._asked(reading, fact) for fact in facts}
 
     def can_ask(self, name: str) -> bool:
         """Whether a model may answer this fact."""
         return self._facts[name].ask_model
 
     def _detected(self, reading: Reading, fact: Fact) -> Answer:
-        section: Section | None = reading.section(*fact.sections) if fact.sections else None
+        section = _section_of(reading, fact)
         found = DETECTORS[fact.detector](reading, section) if fact.detector else None
         if found is None:
-            return Answer(None, source="none", confidence=0.0, reason=f"“{fact.question}”需要阅读判断")
+            return _unknown(fact, f"“{fact.question}”需要阅读判断")
         evidence = tuple(reading.document.evidence(span) for span in found.spans)
-        return Answer(found.value, evidence)
+        return Answer(found.value, evidence, section=_section_name(fact, section), detail=found.detail)
 
-    def _asked(self, reading: Reading, title: str, span: Span, facts: Sequence[Fact]) -> dict[str, Answer]:
+    def _asked(self, reading: Reading, fact: Fact) -> Answer:
         if self._model is None:
-            reason = "未使用语言模型"
-            return {fact.name: Answer(None, source="none", confidence=0.0, reason=reason) for fact in facts}
-        judged: dict[str, list[_Judgement]] = {fact.name: [] for fact in facts}
+            return _unknown(fact, "未使用语言模型")
+        section = _section_of(reading, fact)
+        if fact.sections and section is None:
+            return _unknown(fact, f"没有{'、'.join(fact.sections)}段")
+        passages = _passages(reading, section)
+        if not passages:
+            return _unknown(fact, "没有可供判断的文字")
         try:
-            for window in _windows(split_sentences(reading.document.text, span)):
-                for name, judgement in self._judge(title, window, facts).items():
-                    judged[name].append(judgement)
+            judged = [(passage, self._judgement(self._model, passage, fact)) for passage in passages]
         except ModelFailure as failure:
-            return {
-                fact.name: Answer(None, source="none", confidence=0.0, reason=failure.reason)
-                for fact in facts
-            }
-        return {fact.name: _decided(reading, fact, judged[fact.name]) for fact in facts}
+            return _unknown(fact, failure.reason)
+        best, judgement = max(judged, key=lambda pair: pair[1].probability)
+        spans = [Span(*best.sentences[number - 1][:2]) for number in judgement.numbers]
+        if not spans and section is not None:
+            spans = [section.heading]
+        evidence = tuple(reading.document.evidence(span) for span in spans)
+        return _decided(fact, _section_name(fact, section), judgement.probability, evidence)
 
-    def _judge(self, title: str, window: Sequence[Sentence], facts: Sequence[Fact]) -> dict[str, _Judgement]:
-        assert self._model is not None  # noqa: S101
-        texts = [sentence.quote for sentence in window]
-        keys = {
-            f.name: content_key("fact", self._model.identity, self._prompt.key, title, *texts, f.question)
-            for f in facts
-        }
-        kept = {name: value for name, key in keys.items() if self._cache and (value := self._cache.get(key))}
-        judgements = {name: _recalled(value, window) for name, value in kept.items()}
-        open_facts = [fact for fact in facts if fact.name not in judgements]
-        if not open_facts:
-            return judgements
-        values = {"section": title, "sentences": texts, "questions": [fact.question for fact in open_facts]}
-        answer = self._model.answer(
-            self._prompt,
-            values,
-            schema=answer_schema(len(open_facts), len(texts)),
-            max_tokens=24 * len(open_facts) + 16,
+    def _judgement(self, model: LanguageModel, passage: _Passage, fact: Fact) -> _Judgement:
+        parts = (self._prompts.question.key, self._prompts.evidence.key, str(fact.threshold), passage.title)
+        key = content_key("fact", model.identity, *parts, fact.question, *passage.texts)
+        kept = self._cache.get(key) if self._cache else None
+        if kept is not None:
+            return _Judgement(kept["p"], tuple(kept["s"]))
+        values = {"section": passage.title, "sentences": passage.texts, "question": fact.question}
+        probability = self._probability(model, values)
+        numbers = self._numbers(model, values) if probability >= fact.threshold else ()
+        if self._cache:
+            self._cache.put(key, {"p": probability, "s": numbers})
+        return _Judgement(probability, numbers)
+
+    def _probability(self, model: LanguageModel, values: Mapping[str, Any]) -> float:
+        answer = model.answer(
+            self._prompts.question, values, schema=_VERDICT_SCHEMA, max_tokens=_VERDICT_TOKENS
         )
-        for fact, judgement in zip(open_facts, _judgements(answer, window), strict=True):
-            judgements[fact.name] = judgement
-            if self._cache:
-                numbers = [window.index(sentence) + 1 for sentence in judgement.sentences]
-                self._cache.put(keys[fact.name], {"p": judgement.probability, "s": numbers})
-        return judgements
+        chances = choice_probabilities(answer, answer.text.index(answer.data), (YES, NO))
+        if not chances:
+            raise ModelFailure("invalid", "模型服务没有给出答案的概率")
+        return chances[YES]
+
+    def _numbers(self, model: LanguageModel, values: Mapping[str, Any]) -> tuple[int, ...]:
+        offered = list(range(1, len(values["sentences"]) + 1))
+        if len(offered) == 1:
+            return (1,)
+        items = {"type": "integer", "enum": offered}
+        schema = {"type": "array", "items": items, "minItems": 1, "maxItems": EVIDENCE_LIMIT}
+        answer = model.answer(self._prompts.evidence, values, schema=schema, max_tokens=_EVIDENCE_TOKENS)
+        return tuple(dict.fromkeys(answer.data))
 
 
-def answer_schema(questions: int, sentences: int) -> dict[str, Any]:
-    """The closed form of an answer: for each question 是 or 否, and at most three sentence numbers."""
-    one = {
-        "type": "object",
-        "properties": {
-            "v": {"type": "string", "enum": [YES, NO]},
-            "s": {
-                "type": "array",
-                "items": {"type": "integer", "enum": list(range(1, sentences + 1))},
-                "maxItems": EVIDENCE_LIMIT,
-            },
-        },
-        "required": ["v", "s"],
-        "additionalProperties": False,
-    }
-    names = [str(number) for number in range(1, questions + 1)]
-    return {
-        "type": "object",
-        "properties": dict.fromkeys(names, one),
-        "required": names,
-        "additionalProperties": False,
-    }
+def _section_of(reading: Reading, fact: Fact) -> Section | None:
+    return reading.section(*fact.sections) if fact.sections else None
 
 
-def _judgements(answer: ModelAnswer, window: Sequence[Sentence]) -> list[_Judgement]:
-    found, start = [], 0
-    for entry in answer.data.values():
-        start = answer.text.index('"v"', start)
-        value_at = answer.text.index(entry["v"], start + 3)
-        chances = choice_probabilities(answer, value_at, (YES, NO))
-        numbers = dict.fromkeys(entry["s"])
-        found.append(_Judgement(chances[YES], tuple(window[number - 1] for number in numbers)))
-        start = value_at
-    return found
+def _section_name(fact: Fact, section: Section | None) -> str:
+    if section is not None:
+        return section.name
+    return fact.sections[0] if fact.sections else ""
 
 
-def _recalled(value: Mapping[str, Any], window: Sequence[Sentence]) -> _Judgement:
-    return _Judgement(value["p"], tuple(window[number - 1] for number in value["s"]))
+def _unknown(fact: Fact, reason: str) -> Answer:
+    return Answer(None, source="none", confidence=0.0, reason=reason, section=_section_name(fact, None))
 
 
-def _windows(sentences: Sequence[Sentence]) -> list[Sequence[Sentence]]:
-    windows: list[list[Sentence]] = [[]]
+def _decided(fact: Fact, section: str, probability: float, evidence: tuple[Any, ...]) -> Answer:
+    if probability >= fact.threshold:
+        return Answer(True, evidence, "model", probability, section=section)
+    if probability <= fact.denial_threshold:
+        return Answer(False, evidence, "model", 1 - probability, section=section)
+    reason = f"模型把握不足（“是”的概率 {probability:.2f}）"
+    return Answer(None, evidence, "model", probability, reason, section=section)
+
+
+def _passages(reading: Reading, section: Section | None) -> list[_Passage]:
+    span = section.body if section else Span(0, len(reading.document.text))
+    title = section.name if section else reading.document.kind
+    windows: list[list[Sentence]] = []
     length = 0
-    for sentence in sentences:
-        if windows[-1] and length + len(sentence.quote) > WINDOW_CHARACTERS:
+    for sentence in split_sentences(reading.document.text, span):
+        if not windows or length + len(sentence.quote) > WINDOW_CHARACTERS:
             windows.append([])
             length = 0
         windows[-1].append(sentence)
         length += len(sentence.quote)
-    return [window for window in windows if window]
-
-
-def _decided(reading: Reading, fact: Fact, judgements: Sequence[_Judgement]) -> Answer:
-    if not judgements:
-        return Answer(None, source="none", confidence=0.0, reason="没有可供判断的文字")
-    best = max(judgements, key=lambda judgement: judgement.probability)
-    evidence = tuple(reading.document.evidence(Span(s.start, s.end)) for s in best.sentences)
-    if best.probability >= fact.threshold:
-        return Answer(True, evidence, "model", best.probability)
-    if best.probability <= fact.denial_threshold:
-        return Answer(False, evidence, "model", 1 - best.probability)
-    return Answer(
-        None, evidence, "model", best.probability, f"模型把握不足（“是”的概率 {best.probability:.2f}）"
-    )
+    return [_Passage(title, tuple(window)) for window in windows]

@@ -30,7 +30,7 @@ class Fact(BaseModel):
     sections: tuple[str, ...] = ()
     detector: str | None = None
     ask_model: bool = False
-    threshold: float = Field(default=0.5, ge=0, le=1)
+    threshold: float = Field(default=0.9, ge=0, le=1)
     denial_threshold: float = Field(default=0.1, ge=0, le=1)
 
 
@@ -43,6 +43,8 @@ class Answer(NamedTuple):
         source: who answered.
         confidence: probability that ``value`` is right; 1.0 for a detector.
         reason: why it is unknown, in Chinese.
+        detail: in words, what is missing or contradictory; fills ``{detail}`` of a message.
+        section: the section that was read; empty for the whole document.
     """
 
     value: Truth
@@ -50,3 +52,5 @@ class Answer(NamedTuple):
     source: AnswerSource = "detector"
     confidence: float = 1.0
     reason: str = ""
+    detail: str = ""
+    section: str = ""

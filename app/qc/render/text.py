@@ -9,6 +9,10 @@ from app.qc.rule import LEVEL_TITLES, SEVERITIES, SEVERITY_TITLES, Basis
 from app.qc.ruling import OUTCOME_TITLES, OUTCOMES
 
 Mark = Callable[[str], str]
+ClauseText = Callable[[Basis], str | None]
+"""What a cited clause says, in our own words; ``None`` where it is not kept."""
+
+_LONGEST_CLAUSE = 100
 
 
 def plain_mark(text: str) -> str:
@@ -16,24 +20,31 @@ def plain_mark(text: str) -> str:
     return f"【{text}】"
 
 
-def render_text(report: Report, *, mark: Mark = plain_mark, explain: bool = False) -> str:
+def no_clause(_: Basis) -> None:
+    """Where no knowledge base is at hand."""
+
+
+def render_text(
+    report: Report, *, mark: Mark = plain_mark, clause_text: ClauseText = no_clause, explain: bool = False
+) -> str:
     """The whole report.
 
     Args:
         report: what to show.
         mark: how evidence is set off in its sentence.
+        clause_text: gives what a cited clause says.
         explain: whether to list the rules that could not be judged, with reasons.
     """
     result = report.result
     lines = [
         f"病历 {result.record_id}    评分方案 {result.profile}",
-        _score_line(report),
-        _outcome_line(report),
+        score_line(report),
+        outcome_line(report),
         "",
     ]
-    ordered = sorted(result.findings, key=lambda finding: (SEVERITIES.index(finding.severity), finding.rule))
+    ordered = ordered_findings(report)
     for number, finding in enumerate(ordered, 1):
-        lines.extend(_finding_lines(report, number, finding, mark))
+        lines.extend(_finding_lines(report, number, finding, mark, clause_text))
     if not ordered:
         lines.append("未发现缺陷。")
     if explain:
@@ -43,7 +54,15 @@ def render_text(report: Report, *, mark: Mark = plain_mark, explain: bool = Fals
     return "\n".join(lines).rstrip() + "\n"
 
 
-def _score_line(report: Report) -> str:
+def ordered_findings(report: Report) -> list[Finding]:
+    """The findings as every rendering numbers them: gravest first, then by rule."""
+    return sorted(
+        report.result.findings, key=lambda finding: (SEVERITIES.index(finding.severity), finding.rule)
+    )
+
+
+def score_line(report: Report) -> str:
+    """Score, grade, the vetoes that cap it, and how much could be judged."""
     result = report.result
     if result.score is None:
         return "得分 —（没有可以判定的规则）"
@@ -51,12 +70,15 @@ def _score_line(report: Report) -> str:
     return f"得分 {result.score:g}    等级 {result.grade}级{veto}    可判定比例 {report.judged_share:.0%}"
 
 
-def _outcome_line(report: Report) -> str:
+def outcome_line(report: Report) -> str:
+    """How many rules gave which outcome."""
     counts = Counter(report.result.outcomes.values())
     return "规则结论  " + "  ".join(f"{OUTCOME_TITLES[o]} {counts[o]}" for o in OUTCOMES if counts[o])
 
 
-def _finding_lines(report: Report, number: int, finding: Finding, mark: Mark) -> Iterator[str]:
+def _finding_lines(
+    report: Report, number: int, finding: Finding, mark: Mark, clause_text: ClauseText
+) -> Iterator[str]:
     taken = f"扣 {finding.points:g} 分" if finding.points else "不扣分"
     yield f"{number}. [{SEVERITY_TITLES[finding.severity]}] {finding.rule} {finding.title}（{taken}）"
     yield f"   位置  {place(report.record, finding.document_id, finding.section)}"
@@ -71,6 +93,9 @@ def _finding_lines(report: Report, number: int, finding: Finding, mark: Mark) ->
     yield f"   问题  {finding.message}"
     yield f"   建议  {finding.suggestion}"
     yield f"   依据  {'；'.join(basis_text(basis) for basis in finding.basis)}"
+    said = clause_text(finding.basis[0])
+    if said:
+        yield f"         {said if len(said) <= _LONGEST_CLAUSE else said[:_LONGEST_CLAUSE] + '…'}"
     if finding.engine == "llm":
         yield f"   说明  由AI生成的判断，把握 {finding.confidence:.0%}，须经人工审核"
     yield ""

@@ -39,7 +39,9 @@ def section_blank(reading: Reading, section: Section | None) -> Detection:
 # --- 主诉 ---------------------------------------------------------------------------------------------------
 
 _GESTATION = re.compile(r"(?:孕|停经)[^,。;]{0,6}(?:周|天|月|[*\d])")
-_VAGUE_TIME = re.compile(r"[数几半多][年月周天日]|[*\d一二两三四五六七八九十]+\s*[+余]?\s*(?:年|月|周|天|日|小时|分钟)|自幼|出生后|生后")
+_VAGUE_TIME = re.compile(
+    r"[数几半多][年月周天日]|[*\d一二两三四五六七八九十]+\s*[+余]?\s*(?:年|月|周|天|日|小时|分钟)|自幼|出生后|生后"
+)
 
 
 @detector
@@ -49,8 +51,12 @@ def duration_recorded(reading: Reading, section: Section | None) -> Detection:
         return Detection(False)
     text = reading.half[section.body.start : section.body.end]
     offset = section.body.start
-    found = [d.span.shifted(offset) for d in find_durations(text)] or [d.span.shifted(offset) for d in find_dates(text, None)]
-    found = found or [_span_of(m).shifted(offset) for m in (_GESTATION.search(text), _VAGUE_TIME.search(text)) if m]
+    found = [d.span.shifted(offset) for d in find_durations(text)] or [
+        d.span.shifted(offset) for d in find_dates(text, None)
+    ]
+    found = found or [
+        _span_of(m).shifted(offset) for m in (_GESTATION.search(text), _VAGUE_TIME.search(text)) if m
+    ]
     return Detection(bool(found), tuple(found[:1]) or _section_spans(section))
 
 
@@ -85,7 +91,9 @@ def _family(mention: Mention) -> str:
 # --- 现病史 -------------------------------------------------------------------------------------------------
 
 _EXCRETION = ("大便", "小便")
-_STATE_OF_EXCRETION = re.compile(r"正常|如常|尚可|可|无异常|无殊|无明显|调|无改变|无变化|规律|通畅|未见|软|干结|未解")
+_STATE_OF_EXCRETION = re.compile(
+    r"正常|如常|尚可|可|无异常|无殊|无明显|调|无改变|无变化|规律|通畅|未见|软|干结|未解"
+)
 
 
 @detector
@@ -157,7 +165,9 @@ _DEGREE = re.compile(
 
 # --- 既往史 -------------------------------------------------------------------------------------------------
 
-_DENIED_SURGERY = re.compile(r"(?:否认|无)[^,。;]{0,12}?(?:手术|外伤及手术|手术及外伤|手术、外伤|外伤、手术|手术外伤)(?!其他)[^,。;]{0,4}史?")
+_DENIED_SURGERY = re.compile(
+    r"(?:否认|无)[^,。;]{0,12}?(?:手术|外伤及手术|手术及外伤|手术、外伤|外伤、手术|手术外伤)(?!其他)[^,。;]{0,4}史?"
+)
 _OTHER = re.compile(r"其他|其它|余|另|重大")
 _PERFORMED = re.compile(r"行|予|术后|术史|置入|植入")
 _PLANNED = re.compile(r"拟|建议|要求|为求|进一步|待|需|考虑行|择期|准备|未行|拒绝|欲|计划|必要时")
@@ -172,7 +182,14 @@ def surgery_contradicted(reading: Reading, section: Section | None) -> Detection
     past, illness = reading.section(*PAST_HISTORY), reading.section(*PRESENT_ILLNESS)
     if past is None:
         return Detection(False)
-    denial = next((m for m in _DENIED_SURGERY.finditer(reading.half, past.body.start, past.body.end) if not _OTHER.search(m.group())), None)
+    denial = next(
+        (
+            m
+            for m in _DENIED_SURGERY.finditer(reading.half, past.body.start, past.body.end)
+            if not _OTHER.search(m.group())
+        ),
+        None,
+    )
     if denial is None:
         return Detection(False)
     for place in (s for s in (reading.section(*CHIEF_COMPLAINT), illness, past) if s):
@@ -187,7 +204,11 @@ def _was_performed(half: str, match: re.Match[str]) -> bool:
     before, after = half[clause_start : match.start()], half[match.end() : match.end() + 3]
     if _PLANNED.search(before) or re.search(r"否认|无|未", before):
         return False
-    return bool(_PERFORMED.search(before) or after.startswith(("后", "史", ",")) or "术后" in half[match.start() : match.end() + 2])
+    return bool(
+        _PERFORMED.search(before)
+        or after.startswith(("后", "史", ","))
+        or "术后" in half[match.start() : match.end() + 2]
+    )
 
 
 @detector
@@ -198,7 +219,11 @@ def disease_denied_yet_diagnosed(reading: Reading, section: Section | None) -> D
         return Detection(False)
     start = min(place.heading.start for place in places)
     heads = heads_by_term("chronic_diseases")
-    told = {heads[m.term] for m in find_mentions(reading.half[:start], load_terms("chronic_diseases")) if m.assertion is not Assertion.ABSENT}
+    told = {
+        heads[m.term]
+        for m in find_mentions(reading.half[:start], load_terms("chronic_diseases"))
+        if m.assertion is not Assertion.ABSENT
+    }
     for place in places:
         for mention in find_mentions(reading.half, load_terms("chronic_diseases"), place.body):
             name = heads[mention.term]
@@ -207,7 +232,9 @@ def disease_denied_yet_diagnosed(reading: Reading, section: Section | None) -> D
     return Detection(False)
 
 
-_ALWAYS_NAMED = frozenset({"高血压", "糖尿病", "冠心病", "慢性阻塞性肺疾病", "慢性胃炎", "慢性肾脏病", "脑梗死"})
+_ALWAYS_NAMED = frozenset(
+    {"高血压", "糖尿病", "冠心病", "慢性阻塞性肺疾病", "慢性胃炎", "慢性肾脏病", "脑梗死"}
+)
 
 
 _DRUG_ACCOUNT = re.compile(
@@ -235,7 +262,11 @@ def operation_without_account(reading: Reading, section: Section | None) -> Dete
     if section is None:
         return Detection(False)
     for mention in find_mentions(reading.half, (*load_terms("operations"), "手术"), section.body):
-        if mention.assertion is Assertion.PRESENT and mention.subject == "patient" and not _is_heading(reading.half, mention.span):
+        if (
+            mention.assertion is Assertion.PRESENT
+            and mention.subject == "patient"
+            and not _is_heading(reading.half, mention.span)
+        ):
             end = _end_of_account(reading.half, mention.span.end, section.body.end)
             if not _OPERATION_ACCOUNT.search(reading.half, mention.span.start, end):
                 return Detection(True, (mention.span,), mention.term)
@@ -253,7 +284,9 @@ def _end_of_account(half: str, start: int, limit: int) -> int:
 
 # --- 检查与诊断 ---------------------------------------------------------------------------------------------
 
-_UNANSWERED = re.compile(r"(?:宫颈(?:质地|长度|位置)?|羊水(?:情况|性状)?|腹围|宫高|胎方位|先露|胎心|质地|疼痛加重因素|宫缩)\s*[::]?\s*(?:cm|次/分|[,。;\n]|$)")
+_UNANSWERED = re.compile(
+    r"(?:宫颈(?:质地|长度|位置)?|羊水(?:情况|性状)?|腹围|宫高|胎方位|先露|胎心|质地|疼痛加重因素|宫缩)\s*[::]?\s*(?:cm|次/分|[,。;\n]|$)"
+)
 
 
 @detector
@@ -266,7 +299,9 @@ def exam_item_without_result(reading: Reading, section: Section | None) -> Detec
 
 
 _PLACE = re.compile(r"医院|本院|我院|外院|院外|卫生院|门诊|急诊|中心|诊所|人民|附院|体检")
-_WHEN = re.compile(r"[\d*]{2,4}\s*[-年/.]\s*[\d*]{1,2}|[\d*]{1,2}月[\d*]{1,2}日?|[\d*]{1,2}[-.][\d*]{1,2}|今日|昨日|当日|日期|时间|[\d*]+[天月周年]前")
+_WHEN = re.compile(
+    r"[\d*]{2,4}\s*[-年/.]\s*[\d*]{1,2}|[\d*]{1,2}月[\d*]{1,2}日?|[\d*]{1,2}[-.][\d*]{1,2}|今日|昨日|当日|日期|时间|[\d*]+[天月周年]前"
+)
 _NOTHING_DONE = re.compile(r"暂无|不详|暂缺|未查|未做|无特殊|待查|待完善|未见|缺如|^\s*无")
 
 
@@ -302,7 +337,13 @@ def first_diagnosis_is_symptom(reading: Reading, section: Section | None) -> Det
     first = re.sub(r"^\s*(?:\d+[.、]\s*)?(?:[((][^))]*[))])?", "", parts[0]).strip()
     waits = re.search(r"待查|原因待|查因", first)
     bare = re.sub(r"[??]|待查|原因|查因|症(?:状)?$|\s", "", first)
-    symptom = bare in _SYMPTOM_DIAGNOSES or (waits and not re.search(r"[::]\s*\S|[??]\s*\S", written[written.find(first) + len(first) :][:30] if first in written else ""))
+    symptom = bare in _SYMPTOM_DIAGNOSES or (
+        waits
+        and not re.search(
+            r"[::]\s*\S|[??]\s*\S",
+            written[written.find(first) + len(first) :][:30] if first in written else "",
+        )
+    )
     return Detection(bool(symptom) or not bare, (section.body,), first)
 
 

@@ -22,7 +22,9 @@ _EXAMINATIONS = re.compile(
     r"CT|MRI|MRA|MRCP|超声|彩超|B超|X线|胸片|心电图|内镜|胃镜|肠镜|造影|病理|血常规|尿常规|肝功|肾功|凝血|电解质|血气|培养|血糖|血脂|心肌酶|肌钙蛋白"
     r"|征阳性|征阴性|征\s*[((]?[+±-]|压痛|反跳痛|啰音|杂音|肌力|瞳孔|切口|引流|愈合|移位|嵌顿|梗死|骨折|穿孔|狭窄|占位"
 )
-_DECISION = re.compile(r"考虑|分析|提示|原因|建议|意见|加用|停用?|改用?|换用|调整|复查|加查|完善|会诊|手术|鉴别|支持|不支持|警惕|注意")
+_DECISION = re.compile(
+    r"考虑|分析|提示|原因|建议|意见|加用|停用?|改用?|换用|调整|复查|加查|完善|会诊|手术|鉴别|支持|不支持|警惕|注意"
+)
 
 
 def _scope(reading: Reading, section: Section | None) -> Span:
@@ -31,7 +33,9 @@ def _scope(reading: Reading, section: Section | None) -> Span:
 
 def _concrete(reading: Reading, scope: Span) -> tuple[Span, ...]:
     terms = (*load_terms("symptoms"), *load_terms("drug_classes"), *load_terms("operations"))
-    words = [mention.span for mention in find_mentions(reading.half, terms, scope) if mention.term not in _BARE]
+    words = [
+        mention.span for mention in find_mentions(reading.half, terms, scope) if mention.term not in _BARE
+    ]
     exams = [Span(*m.span()) for m in _EXAMINATIONS.finditer(reading.half, scope.start, scope.end)]
     values = [q.span.shifted(scope.start) for q in find_quantities(scope.of(reading.half))]
     return tuple(sorted({*words, *exams, *values}))

@@ -2,18 +2,20 @@
 
 import re
 
-from app.qc.facts.detectors.base import Detection, detector
+from app.qc.facts.detectors.base import Detection, detector, is_empty
 from app.records.model import Span
 from app.text.reading import Reading
 from app.text.sections import Section
 
-_FOLLOW_UP = re.compile(r"复诊|随访|复查|门诊[^。;]{0,6}(?:就诊|换药|拆线)|及时就[医诊]|注意|避免|不适.{0,4}就[医诊]")
+_FOLLOW_UP = re.compile(
+    r"复诊|随访|随诊|复查|就诊|就医|来院|返院|门诊|注意|避免|休息|饮食|锻炼|戒烟|戒酒|如有|若有"
+)
 
 
 @detector
 def follow_up_given(reading: Reading, section: Section | None) -> Detection | None:
-    """Whether the discharge orders name a follow-up or a precaution; silence is left to reading."""
-    if section is None:
+    """Whether the discharge orders name a follow-up or a precaution."""
+    if section is None or is_empty(reading, section):
         return None
     match = _FOLLOW_UP.search(reading.half, section.body.start, section.body.end)
-    return Detection(True, (Span(*match.span()),)) if match else None
+    return Detection(True, (Span(*match.span()),)) if match else Detection(False, (section.body,))

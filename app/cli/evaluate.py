@@ -1,0 +1,120 @@
+"""``bingli eval``: the evaluations."""
+
+from collections.abc import Iterable
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from app.cli.output import Format, progress_console, say
+
+if TYPE_CHECKING:
+    from eval.intervals import Interval
+    from eval.qc import Evaluation, Judged
+
+eval_app = typer.Typer(help="评测：用带标注的资料量出质控做得怎样。", no_args_is_help=True)
+
+EVALUATIONS = {"qc": "入院记录内涵质控（chip2025 格式：病历与专家标注的缺陷）"}
+
+
+class NoteFormat(StrEnum):
+    """The formats of labelled notes."""
+
+    CHIP2025 = "chip2025"
+
+
+@eval_app.command("list")
+def list_evaluations() -> None:
+    """列出可用的评测。
+
+    例：bingli eval list
+    """
+    for name, title in EVALUATIONS.items():
+        say(f"{name}  {title}")
+
+
+@eval_app.command("qc")
+def evaluate_qc(
+    file: Annotated[
+        Path, typer.Argument(help="带标注的入院记录（JSON）", metavar="FILE", show_default=False)
+    ],
+    note_format: Annotated[  # noqa: ARG001 - chip2025 is the only one so far
+        NoteFormat, typer.Option("--format", help="资料的格式")
+    ] = NoteFormat.CHIP2025,
+    predictions: Annotated[
+        Path | None,
+        typer.Option("--predictions", help="另把每份病历查出的条目写入此文件，每份一行 JSON"),
+    ] = None,
+    output_format: Annotated[Format, typer.Option("--format-out", help="输出格式")] = Format.JSON,
+    profile: Annotated[str | None, typer.Option("--profile", help="评分方案（缺省 chip2025）")] = None,
+    model: Annotated[str | None, typer.Option("--model", help="模型名称或 OpenAI 协议服务的网址")] = None,
+    no_model: Annotated[
+        bool, typer.Option("--no-model", help="不使用语言模型；需要它的判断记为“无法判定”")
+    ] = False,
+) -> None:
+    """评测入院记录内涵质控：逐条的查准率、查全率和 F1，以及微平均和宏平均。
+
+    例：bingli eval qc 入院记录.json --format chip2025 --no-model --format-out text
+    """
+    import json
+
+    from app.assembly import open_checker
+    from app.settings import load_settings
+    from eval.qc import PROFILE, evaluate, judge, load_notes
+
+    notes = load_notes(file)
+    with open_checker(
+        load_settings(profile=profile or PROFILE, model=model), use_model=not no_model
+    ) as checker:
+        judged = list(_with_progress(judge(checker, notes), len(notes)))
+    evaluation = evaluate(notes, judged)
+    if predictions is not None:
+        _write_predictions(predictions, judged)
+    if output_format is Format.JSON:
+        say(json.dumps(evaluation.as_json(), ensure_ascii=False))
+    else:
+        say(_table(evaluation))
+
+
+def _with_progress(judged: "Iterable[Judged]", total: int) -> "Iterable[Judged]":
+    from rich.progress import track
+
+    return track(judged, "检查", total, console=progress_console, disable=not progress_console.is_terminal)
+
+
+def _write_predictions(path: Path, judged: "Iterable[Judged]") -> None:
+    import json
+
+    from app.errors import UserError
+
+    lines = (
+        json.dumps({"record_id": each.record_id, "rule_ids": list(each.predicted)}, ensure_ascii=False)
+        for each in judged
+    )
+    try:
+        path.write_text("".join(f"{line}\n" for line in lines), "utf-8")
+    except OSError as error:
+        raise UserError(f"{path} 无法写入（{error.strerror}），请检查路径和权限。") from error
+
+
+def _table(evaluation: "Evaluation") -> str:
+    from eval.metrics import macro_f1, micro
+
+    lines = [f"{'条目':<14}{'n':>5}{'F1':>7}  {'查准率（95% 区间）':<20}{'查全率（95% 区间）'}"]
+    for item, counts in evaluation.counts.items():
+        precision = _with_interval(counts.precision, counts.precision_interval(), counts.tp + counts.fp)
+        recall = _with_interval(counts.recall, counts.recall_interval(), counts.n)
+        lines.append(f"{item:<16}{counts.n:>5}{counts.f1:>7.2f}  {precision:<26}{recall}")
+    whole = micro(evaluation.counts)
+    lines += [
+        "",
+        f"病历 {evaluation.n_records} 份；微平均 F1 {whole.f1:.3f}"
+        f"（查准率 {whole.precision:.3f}，查全率 {whole.recall:.3f}）；"
+        f"宏平均 F1 {macro_f1(evaluation.counts):.3f}；无法判定 {evaluation.undetermined} 项",
+    ]
+    return "\n".join(lines)
+
+
+def _with_interval(share: float, interval: "Interval", n: int) -> str:
+    return f"{share:.2f}（{interval.low:.2f}–{interval.high:.2f}）" if n else "—"

@@ -1,0 +1,337 @@
+"""Sides and levels of one lesion or operation, compared over the documents of a stay.
+
+What is compared are claims: a side with the part of the body it is said of, in a place that names the present
+trouble (主诉, 入院情况, a list of diagnoses, the name of an operation, the impression of a report). A lesion of the
+brain and the weak limbs of the other side are claims on different regions and never meet.
+"""
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cache
+from typing import Literal, NamedTuple
+
+from app.qc.case import Case
+from app.qc.checks.base import Check
+from app.qc.ruling import PASSED, Hit, Ruling, combine, defect, not_applicable, undetermined
+from app.records.model import Document, DocumentType, ExamReport, Procedure, Span
+from app.text.assertion import Assertion, assertion_at
+from app.text.diagnoses import find_diagnoses
+from app.text.laterality import SideName, find_sides
+from app.text.lexicons import load_mapping, load_terms
+from app.text.operations import read_operation, same_operation, spine_levels
+from app.text.reading import Reading
+from app.text.width import half_width
+
+_Kind = Literal["operation", "lesion", "complaint"]
+_OPPOSITE: Mapping[str, SideName] = {"左": "右", "右": "左"}
+
+DIAGNOSIS_SECTIONS = (
+    "初步诊断", "入院诊断", "入院主诊断", "初步主诊断", "门诊诊断", "目前诊断", "修正诊断", "补充诊断", "确定诊断", "出院诊断",
+    "死亡诊断", "术前诊断", "术中诊断", "术后诊断",
+)  # fmt: skip
+OPERATION_SECTIONS = ("拟施手术", "手术名称", "手术方案", "操作名称")
+_COMPLAINT_SECTIONS = ("主诉", "入院情况")
+_QUOTED_COMPLAINT = re.compile(r"[因以][“\"](?P<words>[^”\"\n]{2,60})[”\"]")
+
+_LESION = re.compile(
+    "骨折|脱位|坏死|骨关节炎|半月板损伤|韧带|结石|积水|囊肿|积液|气胸|血胸|癌|恶性肿瘤|肉瘤|良性肿瘤|腺瘤|瘤|疝|结节|占位|肿物"
+    "|肿块|包块|血栓|静脉曲张|梗死|梗塞|出血|血肿|白内障|青光眼|视网膜脱离|狭窄|积血|肿|炎|损伤|偏瘫"
+)
+_SYMPTOMS: Mapping[str, re.Pattern[str]] = {
+    "无力": re.compile("无力|乏力|偏瘫|瘫痪?|活动不[灵利便]|活动障碍|力弱|麻痹"),
+    "麻木": re.compile("麻木|发麻|感觉减退|感觉障碍"),
+    "疼痛": re.compile("疼痛?|痛"),
+    "肿块": re.compile("肿块|包块|肿物|结节|可复性"),
+    "肿胀": re.compile("肿胀|水肿|浮肿"),
+    "外伤": re.compile("外伤|摔伤|砸伤|扭伤|切割伤|骨折"),
+    "视力": re.compile("视力|视物"),
+    "听力": re.compile("听力|耳聋|耳鸣"),
+    "面瘫": re.compile("面瘫|鼻唇沟|口角"),
+}
+_OF_LIMBS = frozenset({"无力", "麻木"})
+_PAST = re.compile("术后|陈旧|后遗症|病史|既往|曾|年前|健侧|对侧|取出|史$")
+_CORRECTION = re.compile(r"(?:更正|笔误|误写|误记|误录)[^。\n]{0,30}|[^。\n]{0,30}(?:更正|笔误|误写|误记|误录)")
+_CLAUSE_END = re.compile(r"[,。;、\n]")
+_NEAR = 12
+
+
+class _Claim(NamedTuple):
+    document: Document | None
+    span: Span
+    side: SideName
+    region: str
+    what: str
+    kind: _Kind
+    source: str
+
+    @property
+    def quote(self) -> str:
+        return self.span.of(self.document.text) if self.document else self.source
+
+
+class LateralityContradicted(Check, name="laterality_contradicted"):
+    """One lesion, complaint or operation lies on opposite sides in different places.
+
+    Not compared: both sides, past lesions (术后, 陈旧), a region that one list names on either side, and
+    whatever a correction (更正, 笔误) explains.
+    """
+
+    def rule_on(self, case: Case, applies_to: tuple[DocumentType, ...]) -> Ruling:
+        """Compare the claims of all documents, reports and procedures."""
+        documents = case.record.documents_of(*applies_to)
+        claims = [claim for document in documents for claim in _claims(case, document)]
+        claims += [claim for report in case.record.exam_reports or () for claim in _report_claims(report)]
+        hits = [*_operation_hits(case, claims), *_lesion_hits(claims), *_complaint_hits(claims)]
+        if hits and _is_corrected(case):
+            return PASSED
+        if hits:
+            return defect(*dict.fromkeys(hits))
+        sided = {claim.document.id if claim.document else claim.source for claim in claims}
+        if len(sided) + any(_side_of(p) for p in case.record.procedures or ()) < 2:
+            return not_applicable("写明侧别的地方不足两处")
+        return PASSED
+
+
+def _is_corrected(case: Case) -> bool:
+    return any(
+        re.search("[左右]", match.group())
+        for document in case.record.documents or ()
+        for match in _CORRECTION.finditer(document.text)
+    )
+
+
+# Claims
+
+
+def _claims(case: Case, document: Document) -> Iterator[_Claim]:
+    reading = case.reading(document)
+    if not re.search("[左右双两]", reading.half):
+        return
+    name = document.title or document.kind
+    for section in reading.sections:
+        if section.name in DIAGNOSIS_SECTIONS:
+            for mention in find_diagnoses(document.text, section.body):
+                yield from _lesion_claims(reading, mention.span, name)
+        elif section.name in OPERATION_SECTIONS:
+            yield from _operation_claims(reading, section.body, name)
+        elif section.name in _COMPLAINT_SECTIONS:
+            yield from _complaint_claims(reading, section.body, name)
+    for quoted in _QUOTED_COMPLAINT.finditer(reading.half):
+        yield from _complaint_claims(reading, Span(*quoted.span("words")), name)
+
+
+class _SidedSite(NamedTuple):
+    span: Span
+    side: SideName
+    region: str
+
+
+def _sided_sites(half: str, within: Span) -> Iterator[_SidedSite]:
+    words = within.of(half)
+    for side in find_sides(words):
+        site, end = side.site, side.span.end
+        if site is None and (near := _site_near().match(words, end)):
+            site, end = near["site"], near.end()
+        yield _SidedSite(Span(side.span.start, end).shifted(within.start), side.side, _region(site or ""))
+
+
+@cache
+def _site_near() -> re.Pattern[str]:
+    sites = {*load_terms("sites"), *(site for sites in load_mapping("side_regions").values() for site in sites)}
+    return re.compile(rf"[^,。;、\s左右双]{{0,5}}?(?P<site>{'|'.join(sorted(sites, key=len, reverse=True))})")
+
+
+def _region(site: str) -> str:
+    return _regions().get(site, site)
+
+
+@cache
+def _regions() -> Mapping[str, str]:
+    return {site: region for region, sites in load_mapping("side_regions").items() for site in (region, *sites)}
+
+
+def _lesion_claims(reading: Reading, item: Span, source: str) -> Iterator[_Claim]:
+    words = item.of(reading.half)
+    lesion = _LESION.search(words)
+    if not lesion or _PAST.search(words):
+        return
+    for site in _sided_sites(reading.half, item):
+        if site.region:
+            yield _Claim(reading.document, site.span, site.side, site.region, _head(words), "lesion", source)
+
+
+def _head(words: str) -> str:
+    """The last lesion word: what a compound name (股骨颈骨折, 肾结石伴积水) is about first."""
+    found = _LESION.findall(words)
+    return {"梗塞": "梗死", "恶性肿瘤": "癌", "包块": "肿块", "肿物": "肿块"}.get(found[0], found[0])
+
+
+def _operation_claims(reading: Reading, body: Span, source: str) -> Iterator[_Claim]:
+    for site in _sided_sites(reading.half, body):
+        if site.region and not _PAST.search(reading.half[max(body.start, site.span.start - 6) : site.span.start]):
+            yield _Claim(reading.document, site.span, site.side, site.region, "手术", "operation", source)
+
+
+def _complaint_claims(reading: Reading, body: Span, source: str) -> Iterator[_Claim]:
+    half = reading.half
+    for site in _sided_sites(half, body):
+        before = half[max(body.start, site.span.start - 10) : site.span.start]
+        stop = _CLAUSE_END.search(half, site.span.end)
+        end = min(body.end, site.span.end + _NEAR, stop.start() if stop else len(half))
+        words = half[site.span.end : end]
+        for what, pattern in _SYMPTOMS.items():
+            shown = pattern.search(half[site.span.start : end])
+            if not shown or _PAST.search(before + words):
+                continue
+            span = Span(site.span.start, max(site.span.end, site.span.start + shown.end()))
+            if assertion_at(reading.document.text, span) is not Assertion.PRESENT:
+                continue
+            region = "肢体" if what in _OF_LIMBS and site.region in ("", "肢体", "手", "足") else site.region
+            if region:
+                yield _Claim(reading.document, span, site.side, region, what, "complaint", source)
+            break
+
+
+def _report_claims(report: ExamReport) -> Iterator[_Claim]:
+    impression = report.impression or ""
+    half = half_width(impression)
+    source = f"{report.modality or '检查'}报告"
+    for item in find_diagnoses(impression):
+        words = item.span.of(half)
+        if not _LESION.search(words) or _PAST.search(words) or re.search("未见|无|不|可能|考虑|除外", words):
+            continue
+        for site in _sided_sites(half, item.span):
+            if site.region:
+                quote = f"{source}“{item.name}”"
+                yield _Claim(None, site.span, site.side, site.region, _head(words), "lesion", quote)
+
+
+# Operations
+
+
+def _operation_hits(case: Case, claims: Sequence[_Claim]) -> Iterator[Hit]:
+    operations = [claim for claim in claims if claim.kind == "operation"]
+    procedures = [p for p in case.record.procedures or () if _side_of(p)]
+    if procedures:
+        for procedure in procedures:
+            yield from _hits_of_procedure(case, procedure, operations, claims)
+    elif len(case.record.documents_of("手术记录")) <= 1:
+        for same in _grouped(operations, lambda claim: claim.region).values():
+            yield from _odd_ones(same)
+
+
+def _side_of(procedure: Procedure) -> SideName | None:
+    if procedure.laterality in _OPPOSITE:
+        return procedure.laterality
+    named = {side.side for side in find_sides(procedure.name or "")}
+    return next(iter(named)) if len(named) == 1 and named <= set(_OPPOSITE) else None
+
+
+def _hits_of_procedure(
+    case: Case, procedure: Procedure, operations: Sequence[_Claim], claims: Sequence[_Claim]
+) -> Iterator[Hit]:
+    side = _side_of(procedure)
+    regions = _procedure_regions(procedure)
+    if side is None or not regions:
+        return
+    own = {d.id for d in case.documents_for(procedure, *{c.document.kind for c in operations if c.document})}
+    sided = [c for c in operations if c.document and c.document.id in own and c.region in regions]
+    right = next((c for c in sided if c.side == side), None)
+    for claim in sided:
+        if claim.side == _OPPOSITE[side]:
+            yield _hit(claim, right, f"手术资料“{procedure.name or '手术'}”（{side}侧）")
+    yield from _complaint_against(case, procedure, side, regions, claims, right)
+
+
+def _procedure_regions(procedure: Procedure) -> frozenset[str]:
+    named = {site.region for site in _sided_sites(half_width(procedure.name or ""), Span(0, len(procedure.name or "")))}
+    site = half_width(procedure.site or "")
+    named |= {region for form, region in _regions().items() if form and form in site}
+    return frozenset(named - {""})
+
+
+def _complaint_against(
+    case: Case,
+    procedure: Procedure,
+    side: SideName,
+    regions: frozenset[str],
+    claims: Sequence[_Claim],
+    operation: _Claim | None,
+) -> Iterator[Hit]:
+    """The complaint or diagnosis of the operated region, where every one of them is on the other side."""
+    sides_operated = {_side_of(p) for p in case.record.procedures or () if _procedure_regions(p) & regions}
+    felt = [c for c in claims if c.kind != "operation" and c.document and c.region in regions]
+    if len(sides_operated) == 1 and felt and {c.side for c in felt} == {_OPPOSITE[side]}:
+        yield _hit(felt[0], operation, f"手术资料“{procedure.name or '手术'}”（{side}侧）")
+
+
+def _odd_ones(claims: Sequence[_Claim]) -> Iterator[Hit]:
+    """The claims of the fewer documents; with as many on either side, those of the later one."""
+    if {c.side for c in claims} - {"双侧"} != {"左", "右"} or any(c.side == "双侧" for c in claims):
+        return
+    places: dict[SideName, list[_Claim]] = {"左": [], "右": []}
+    for claim in claims:
+        places[claim.side].append(claim)
+    counts = {side: len({c.document.id if c.document else c.source for c in places[side]}) for side in places}
+    last = claims[-1].side if claims[-1].document else claims[0].side
+    wrong = min(places, key=lambda side: (counts[side], side != last))
+    right = next((c for c in places[_OPPOSITE[wrong]] if c.document), places[_OPPOSITE[wrong]][0])
+    shown = [c for c in places[wrong] if c.document]
+    if not shown and right.document:
+        shown, right = [right], places[wrong][0]
+    seen = set()
+    for claim in shown:
+        if claim.document and claim.document.id not in seen:
+            seen.add(claim.document.id)
+            yield _hit(claim, right, right.source)
+
+
+# Lesions and complaints
+
+
+def _lesion_hits(claims: Sequence[_Claim]) -> Iterator[Hit]:
+    lesions = [claim for claim in claims if claim.kind == "lesion"]
+    for same in _grouped(lesions, lambda claim: f"{claim.region}/{claim.what}").values():
+        if not _is_on_both_sides(same):
+            yield from _odd_ones(same)
+
+
+def _complaint_hits(claims: Sequence[_Claim]) -> Iterator[Hit]:
+    complaints = [claim for claim in claims if claim.kind == "complaint"]
+    for same in _grouped(complaints, lambda claim: f"{claim.region}/{claim.what}").values():
+        if not _is_on_both_sides(same):
+            yield from _odd_ones(same)
+
+
+def _is_on_both_sides(claims: Sequence[_Claim]) -> bool:
+    """Whether one document (or report) puts it on either side: two lesions, not a contradiction."""
+    sides: defaultdict[str, set[str]] = defaultdict(set)
+    for claim in claims:
+        sides[claim.document.id if claim.document else claim.source].add(claim.side)
+    return any(len(each) > 1 or "双侧" in each for each in sides.values())
+
+
+def _grouped(claims: Iterable[_Claim], key: "_Key") -> dict[str, list[_Claim]]:
+    groups: defaultdict[str, list[_Claim]] = defaultdict(list)
+    for claim in claims:
+        groups[key(claim)].append(claim)
+    return groups
+
+
+class _Key:
+    """What claims are grouped by."""
+
+    def __call__(self, claim: _Claim) -> str: ...  # pragma: no cover
+
+
+def _hit(wrong: _Claim, right: _Claim | None, other: str) -> Hit:
+    evidence = [claim.document.evidence(claim.span) for claim in (wrong, right) if claim and claim.document]
+    details = {
+        "document": wrong.source,
+        "side": wrong.side,
+        "other": right.source if right else other,
+        "other_side": right.side if right else _OPPOSITE.get(wrong.side, ""),
+        "other_quote": right.quote if right else other,
+    }
+    return Hit(wrong.document.id if wrong.document else None, None, tuple(evidence), details)
