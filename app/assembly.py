@@ -14,6 +14,7 @@ from app.qc.scoring import load_profile
 from app.resources import RULES
 from app.settings import Settings
 from app.storage.cache import ContentCache
+from app.terms.table import load_terms_table
 
 ANSWER_CACHE = "answers.sqlite"
 
@@ -58,7 +59,7 @@ def open_checker(settings: Settings, *, use_model: bool) -> Iterator[Checker]:
             model = stack.enter_context(open_model(settings))
         cache = ContentCache(settings.data_dir / ANSWER_CACHE) if model else None
         answerer = FactAnswerer(catalogue.facts, model, fact_prompts(), cache)
-        yield Checker(catalogue, profile, answerer, Labeller.of(settings))
+        yield Checker(catalogue, profile, answerer, Labeller.of(settings), load_terms_table(settings))
 
 
 def run_rule_examples(settings: Settings) -> tuple[list[str], int]:

@@ -116,14 +116,15 @@ class Drafting:
             yield from self._verified(window, written)
 
     def _verified(self, window: Sequence[SourceItem], written: Written) -> Iterator[DraftSentence]:
-        """The window as written, then in their own words the items that it lost and that matter."""
+        """The window as written, then in their own words the items that were not told, or not told whole."""
         self.tally.invented_numbers += written.invented_numbers
-        kept = [checked for sentence in written.sentences if (checked := self._check(sentence))]
-        yield from kept
-        refused = {item for removed in written.sentences for item in removed.sources} if not kept else set()
-        text = NormalText.of(*(sentence.text for sentence in kept))
+        kept = [(s.sources, checked) for s in written.sentences if (checked := self._check(s))]
+        yield from (checked for _, checked in kept)
+        named = {item for sources, _ in kept for item in sources}
+        text = NormalText.of(*(checked.text for _, checked in kept))
         for item in window:
-            if (item.is_salient or item in refused) and mentioned_share(item, text) < _TOLD:
+            is_lost = item.is_salient and mentioned_share(item, text) < _TOLD
+            if item not in named or is_lost:
                 yield quoted(item)
 
     def _check(self, sentence: WrittenSentence) -> DraftSentence | None:

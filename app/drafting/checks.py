@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Iterable
 from typing import Literal, NamedTuple
 
-from app.drafting.normal import Assertion, NormalText, Quantity, lexicon
+from app.drafting.normal import Assertion, NormalText, Quantity, content_of, lexicon
 
 CheckName = Literal[
     "numbers", "dates", "drugs", "doses", "laterality", "negation", "opposites", "diagnoses", "operations", "plan"
@@ -59,20 +59,23 @@ def check_numbers(claim: NormalText, source: NormalText) -> CheckResult:
 
 
 def _check_quantity(wanted: Quantity, source: NormalText) -> CheckResult:
-    about = f"{wanted.label}{wanted.value:g}{wanted.dimension}"
+    about = f"{wanted.label}{wanted.value:g}"
     same = [
         q for q in source.quantities if _is_same_amount(wanted, q) and _may_be_same_side(wanted.side, q.side)
     ]
     if same:
         swapped = wanted.label and all(_belongs_elsewhere(wanted, q, source) for q in same)
         return CheckResult("numbers", "contradicts" if swapped else "agrees", about)
-    rivals = [
-        q
-        for q in source.quantities
-        if (wanted.dimension and q.dimension == wanted.dimension) or q.value == wanted.value
-    ]
-    named = [q for q in source.quantities if _share_a_pair(q.label, wanted.label)]
-    return CheckResult("numbers", "contradicts" if rivals or named else "absent", about)
+    rivals = (q for q in source.quantities if _is_rival(wanted, q))
+    thing = content_of(wanted.label)
+    is_spoken_of = len(thing) < 2 or _share_a_pair(thing, source.words)
+    return CheckResult("numbers", "contradicts" if is_spoken_of and any(rivals) else "absent", about)
+
+
+def _is_rival(wanted: Quantity, found: Quantity) -> bool:
+    """Whether the source gives another number of this kind, this number in another unit, or this thing's number."""
+    same_kind = bool(wanted.dimension) and found.dimension == wanted.dimension
+    return same_kind or found.value == wanted.value or _share_a_pair(found.label, wanted.label)
 
 
 def _may_be_same_side(one: str, other: str) -> bool:
@@ -251,7 +254,8 @@ def _check_assertion(wanted: Assertion, source: NormalText) -> CheckResult | Non
     other = [a for a in source.assertions if a.is_negated != wanted.is_negated]
     denied = max((_likeness(wanted.content, a.content) for a in other), default=0.0)
     said = max(
-        (max(_likeness(wanted.content, a.content), _likeness(wanted.scope, a.scope)) for a in same), default=0.0
+        (max(_likeness(wanted.content, a.content), _likeness(wanted.scope, a.scope)) for a in same),
+        default=0.0,
     )
     if denied >= SAME_CONTENT and denied > said:
         return CheckResult("negation", "contradicts", wanted.content)

@@ -318,4 +318,6 @@ def _assertions(clause: str) -> Iterator[Assertion]:
         afterwards = any(word in item for word in lexicon().negated_afterwards)
         if len(content) >= 2:
             scope = content_of(item[negated.end() :]) if negated else content
-            yield Assertion(content, scope if len(scope) > 1 else content, bool(negated) or carried or afterwards)
+            yield Assertion(
+                content, scope if len(scope) > 1 else content, bool(negated) or carried or afterwards
+            )

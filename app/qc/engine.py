@@ -16,6 +16,7 @@ from app.qc.rule import Rule
 from app.qc.ruling import PASSED, Hit, Ruling, combine, defect, not_applicable, undetermined
 from app.qc.scoring import Profile, score
 from app.records.model import Document, MedicalRecord
+from app.terms.table import TermsTable
 
 logger = logging.getLogger(__name__)
 
@@ -30,13 +31,22 @@ class Checker:
     """Checks records against the rules of one profile; safe to use for many records, one after another."""
 
     def __init__(
-        self, catalogue: Catalogue, profile: Profile, answerer: FactAnswerer, labeller: Labeller
+        self,
+        catalogue: Catalogue,
+        profile: Profile,
+        answerer: FactAnswerer,
+        labeller: Labeller,
+        terms: TermsTable | None = None,
     ) -> None:
-        """Apply ``profile`` to the catalogue's rules; findings that a model decided are labelled by ``labeller``."""
+        """Apply ``profile`` to the catalogue's rules; findings that a model decided are labelled by ``labeller``.
+
+        ``terms`` are the hospital's code tables; rules that need them are undetermined without.
+        """
         self.rules = profile.applied_to(catalogue.rules)
         self.profile = profile
         self._answerer = answerer
         self._labeller = labeller
+        self._terms = terms
 
     def limited_to(self, codes: Collection[str]) -> "Checker":
         """The same checker with only the rules named; codes that the profile does not use are ignored."""
@@ -46,14 +56,14 @@ class Checker:
 
     def check(self, record: MedicalRecord, as_of: datetime | None = None) -> Report:
         """Judge every rule on one record, as of a moment (by default the latest that its data show)."""
-        case = Case(record, as_of)
+        case = Case(record, as_of, self._terms)
         questions = _Questions(case, self._answerer)
         rulings = {code: self._rule_on(rule, case, questions) for code, rule in self.rules.items()}
         return self._report(record, rulings)
 
     def check_rule(self, rule: Rule, record: MedicalRecord) -> Report:
         """Judge one rule on one record."""
-        case = Case(record)
+        case = Case(record, terms=self._terms)
         return self._report(record, {rule.code: self._rule_on(rule, case, _Questions(case, self._answerer))})
 
     def _rule_on(self, rule: Rule, case: Case, questions: "_Questions") -> Ruling:

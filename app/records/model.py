@@ -356,18 +356,28 @@ class Allergy(Part):
 
 
 class FrontPage(BaseModel):
-    """The front page (病案首页): any WS 445 item in snake_case; those that bingli reads are named."""
+    """The front page (病案首页): any WS 445 item in snake_case; those that bingli reads are named.
+
+    A number or time that the page gives in other words (“-”, “7天”, a masked one) stays as written.
+    """
 
     model_config = ConfigDict(frozen=True, extra="allow")
 
     discharge_diagnosis_main: str | None = None
     operation_main: str | None = None
-    length_of_stay: float | None = None
+    length_of_stay: float | str | None = Field(default=None, union_mode="left_to_right")
     blood_type: str | None = None
     rh: str | None = None
     drug_allergy: str | None = None
-    completed_at: Moment | None = None
-    total_cost: float | None = None
+    completed_at: Moment | str | None = Field(default=None, union_mode="left_to_right")
+    total_cost: float | str | None = Field(default=None, union_mode="left_to_right")
+
+    @field_validator(
+        "discharge_diagnosis_main", "operation_main", "blood_type", "rh", "drug_allergy", mode="before"
+    )
+    @classmethod
+    def _code_as_text(cls, value: object) -> object:
+        return str(value) if isinstance(value, int | float) else value
 
 
 class MedicalRecord(Part):

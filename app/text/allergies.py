@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from app.records.model import Span
 from app.text.assertion import Assertion, find_mentions
-from app.text.lexicons import load_terms, load_tree
+from app.text.lexicons import load_mapping, load_terms, load_tree
 from app.text.reading import Reading
 
 _HISTORY_SECTIONS = ("过敏史", "既往史", "手术外伤史")
@@ -46,13 +46,15 @@ class AllergyDenial(NamedTuple):
 @cache
 def allergy_families() -> Mapping[str, frozenset[str]]:
     """Every drug that may be an allergen, to the drugs of its family (to itself alone where it has none)."""
-    drugs: Mapping[str, list[str]] = load_tree("drug_classes")
+    drugs = load_mapping("drug_classes")
     families: dict[str, set[str]] = {term: {term} for term in load_terms("drug_classes")}
     for name, family in load_tree("allergy_classes").items():
         members = {name, *family["written"]}.union(*(drugs[each] for each in family["classes"]))
         for member in members:
             families.setdefault(member, set()).update(members)
-    return {term: frozenset(related) for term, related in families.items() if not term.endswith(("药", "与铁剂"))}
+    return {
+        term: frozenset(related) for term, related in families.items() if not term.endswith(("药", "与铁剂"))
+    }
 
 
 @cache
@@ -121,7 +123,11 @@ def find_allergy_denials(reading: Reading) -> tuple[AllergyDenial, ...]:
         listed = match["listed"] or ""
         if _LIMITED.search(listed) or ("药" not in listed and re.search("食|海|花粉|接触", listed)):
             continue
-        if listed and not _OBJECT.search(listed) and not re.fullmatch(r"[\s“”‘’\"']*(?:任何|明[显确]|特殊|既往|有)*[\s“”‘’\"']*", listed):
+        if (
+            listed
+            and not _OBJECT.search(listed)
+            and not re.fullmatch(r"[\s“”‘’\"']*(?:任何|明[显确]|特殊|既往|有)*[\s“”‘’\"']*", listed)
+        ):
             continue
         found.append(AllergyDenial(Span(*match.span())))
     return tuple(found)

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cache, lru_cache
+from itertools import pairwise
 from typing import NamedTuple
 
 from app.records.model import Span
@@ -65,7 +66,7 @@ def _says_something(words: str) -> bool:
 def _pieces(half: str, start: int, end: int) -> Iterator[Span]:
     """The stretches between breaks, numbers and separating commas, brackets kept whole."""
     cuts = sorted({start, end, *_breaks(half, start, end)})
-    for left, right in zip(cuts, cuts[1:], strict=False):
+    for left, right in pairwise(cuts):
         number = _NUMBER.match(half, left, right)
         yield from _comma_pieces(half, number.end() if number else left, right)
 

@@ -10,7 +10,9 @@ from app.text.width import half_width
 
 _LEXICON = "operation_names"
 _BRACKETED = re.compile(r"[(【\[][^()【】\[\]]*[)】\]]")
-_SEPARATOR = re.compile(r"[+＋;；\n。]|/(?!\d)|(?<=术)[,、及和与加]|(?<=术)\s+|联合(?!腔镜)|备(?=[\u4e00-\u9fff])")
+_SEPARATOR = re.compile(
+    r"[+＋;；\n。]|/(?!\d)|(?<=术)[,、及和与加]|(?<=术)\s+|联合(?!腔镜)|备(?=[\u4e00-\u9fff])"
+)
 _SIDE = re.compile(r"[左右双两]侧?")
 _PLANNING = re.compile(r"^[\s,、:：.\d]*(?:拟|行|备选?|改|在.{0,12}?麻醉?下|择期|急诊|同时)*(?:行|为|施)?")
 _LEVEL = re.compile(
@@ -54,7 +56,9 @@ def read_operation(name: str) -> OperationName:
     bare = _in_one_spelling(_without_brackets(half))
     core = _SIDE.sub("", bare)
     for words in load_tree(_LEXICON)["approaches"].values():
-        core = re.sub("|".join(f"{word}(?:下|辅助下|辅助)?" for word in sorted(words, key=len, reverse=True)), "", core)
+        core = re.sub(
+            "|".join(f"{word}(?:下|辅助下|辅助)?" for word in sorted(words, key=len, reverse=True)), "", core
+        )
     core = re.sub(r"[\s,、。:的]|(?:手术|术)$|^下", "", core)
     return OperationName(
         name,

@@ -3,21 +3,31 @@
 import re
 from collections.abc import Mapping
 from functools import cached_property
+from typing import NamedTuple
 
 from pydantic import ConfigDict, Field
 
 from app.qc.case import Case
 from app.qc.checks.base import DocumentCheck
+from app.qc.checks.presence import is_written
 from app.qc.ruling import PASSED, Hit, Ruling, defect, not_applicable, undetermined
 from app.records.model import Document, Span
 from app.text.quantities import VitalName, VitalSign, find_vital_signs
-from app.text.sections import is_blank
 
-_VITALS: tuple[tuple[str, tuple[VitalName, ...]], ...] = (
-    ("体温", ("temperature",)),
-    ("脉搏", ("pulse", "heart_rate")),
-    ("呼吸", ("respiration",)),
-    ("血压", ("systolic",)),
+_UNMEASURABLE = r"[^。;,，\n]{0,6}?(?:测不|未测|拒测|未能测|未触及|触不|未扪及|扪不)"
+
+
+class _Asked(NamedTuple):
+    name: str
+    kinds: tuple[VitalName, ...]
+    unmeasurable: re.Pattern[str]
+
+
+_VITALS = (
+    _Asked("体温", ("temperature",), re.compile(r"(?:体温|\bT)" + _UNMEASURABLE)),
+    _Asked("脉搏", ("pulse", "heart_rate"), re.compile(r"(?:脉搏|心率|\bP|\bHR)" + _UNMEASURABLE)),
+    _Asked("呼吸", ("respiration",), re.compile(r"(?:呼吸|\bR)" + _UNMEASURABLE)),
+    _Asked("血压", ("systolic",), re.compile(r"(?:血压|\bBP)" + _UNMEASURABLE)),
 )
 _PRIOR_EXAM = re.compile(
     r"(?:行|查|予|做|经|于|示|复查|完善|化验)[^。;,、\n]{0,14}?(?:CT|MRI|MRA|磁共振|超声|B超|彩超|心电图|胃镜|肠镜|X线|X光|胸片|平片|"
@@ -42,26 +52,28 @@ class VitalSignsMissing(DocumentCheck, name="vital_signs_missing"):
         """Judge one document."""
         reading = case.reading(document)
         examination = reading.section("体格检查")
-        if examination is None or is_blank(examination.body.of(document.text)):
+        if examination is None or not is_written(examination.body.of(document.text)):
             return not_applicable("没有体格检查段，由缺段规则判定")
-        bodies = [s.body for name in ("体格检查", "生命体征") if (s := reading.section(name))]
-        signs = [sign for body in bodies for sign in find_vital_signs(body.of(document.text))]
-        missing = [name for name, kinds in self._asked(case) if not _is_given(signs, kinds)]
+        texts = [body for name in ("体格检查", "生命体征") if (body := reading.body(name))]
+        signs = [sign for text in texts for sign in find_vital_signs(text)]
+        missing = [asked.name for asked in self._asked(case) if not _is_given(asked, signs, texts)]
         if missing:
             return defect(
                 Hit.at(document, examination.heading, section="体格检查", missing="、".join(missing))
             )
-        if any(sign.masked for sign in signs if any(sign.name in kinds for _, kinds in _VITALS)):
+        if any(sign.masked for sign in signs if any(sign.name in asked.kinds for asked in _VITALS)):
             return undetermined("生命体征的数值已脱敏")
         return PASSED
 
-    def _asked(self, case: Case) -> tuple[tuple[str, tuple[VitalName, ...]], ...]:
+    def _asked(self, case: Case) -> tuple[_Asked, ...]:
         is_infant = case.age_years is not None and case.age_years < self.blood_pressure_from_age
         return _VITALS[:3] if is_infant else _VITALS
 
 
-def _is_given(signs: list[VitalSign], kinds: tuple[VitalName, ...]) -> bool:
-    return any(sign.name in kinds and (sign.masked or bool(sign.value)) for sign in signs)
+def _is_given(asked: _Asked, signs: list[VitalSign], texts: list[str]) -> bool:
+    if any(sign.name in asked.kinds and (sign.masked or bool(sign.value)) for sign in signs):
+        return True
+    return any(asked.unmeasurable.search(text) for text in texts)
 
 
 class SpecialtyExaminationMissing(DocumentCheck, name="specialty_examination_missing"):
@@ -89,7 +101,7 @@ class SpecialtyExaminationMissing(DocumentCheck, name="specialty_examination_mis
         if not patterns:
             return not_applicable(f"{department}不要求专科情况")
         reading = case.reading(document)
-        if not is_blank(reading.body("专科检查")):
+        if is_written(reading.body("专科检查")):
             return PASSED
         examination = reading.section("体格检查")
         if examination is None:
@@ -105,7 +117,7 @@ class PriorExaminationsMissing(DocumentCheck, name="prior_examinations_missing")
     def rule_on_document(self, case: Case, document: Document) -> Ruling:
         """Judge one document."""
         reading, admitted = case.reading(document), case.record.encounter.admitted_at
-        if not is_blank(reading.body("辅助检查")):
+        if is_written(reading.body("辅助检查")):
             return PASSED
         history = reading.section("现病史")
         told = _PRIOR_EXAM.search(reading.half, *history.body) if history else None
@@ -132,7 +144,7 @@ class EarlierStaysUntold(DocumentCheck, name="earlier_stays_untold"):
             return not_applicable("不是同病再次住院")
         reading = case.reading(document)
         history = reading.section("现病史")
-        if history is None or is_blank(history.body.of(document.text)):
+        if history is None or not is_written(history.body.of(document.text)):
             return undetermined("没有现病史段")
         if _EARLIER_STAY.search(reading.half, *history.body):
             return PASSED

@@ -133,14 +133,13 @@ class CourseDayMissing(_CourseCheck, name="course_day_missing"):
 
     def _rulings(self, case: Case, stages: list[Period], written: set[date]) -> Iterator[Ruling]:
         today = None if case.is_over or case.as_of is None else day_of(case.as_of)
-        for stage in stages:
-            for day in self._days(stage):
-                if day in written:
-                    yield PASSED
-                elif day == today and case.as_of is not None:
-                    yield not_yet(midnight_after(case.as_of, 0), _COURSE_NOTE)
-                else:
-                    yield defect(Hit(details={"day": day.isoformat(), "level": self.level}))
+        for day in (day for stage in stages for day in self._days(stage)):
+            if day in written:
+                yield PASSED
+            elif day != today:
+                yield defect(Hit(details={"day": day.isoformat(), "level": self.level}))
+        if today and case.as_of and case.timeline.periods and case.timeline.periods[-1].level == self.level:
+            yield not_yet(midnight_after(case.as_of, int(today in written)), _COURSE_NOTE)
 
     def _days(self, stage: Period) -> Iterator[date]:
         midnight = midnight_after(stage.start, -1)

@@ -64,7 +64,7 @@ class HandoverNote(_SidedNote, name="handover_note"):
         """Judge the record."""
         notes = case.record.documents_of(*applies_to)
         if not notes:
-            return undetermined("没有交接班记录，看不出经治医师是否变更")
+            return _without_notes(case)
         mine = [note for note in notes if is_of_side(note, self.side)]
         others = [note for note in notes if note not in mine]
         rulings = [self._rule_on_note(note, note.event_at) for note in mine]
@@ -79,6 +79,15 @@ class HandoverNote(_SidedNote, name="handover_note"):
         return defect(
             Hit(details={"document": f"{self.side}记录", "limit": f"{self.limit_hours:g}", "problem": "缺少"})
         )
+
+
+def _without_notes(case: Case) -> Ruling:
+    """One author of all course notes means one attending physician; several may be on duty."""
+    notes = case.record.documents_of("首次病程记录", "日常病程记录", "上级医师查房记录")
+    authors = {note.author.name if note.author else None for note in notes}
+    if len(authors) == 1 and None not in authors:
+        return not_applicable("病程均由同一医师书写，经治医师未变更")
+    return undetermined("没有交接班记录，看不出经治医师是否变更")
 
 
 class TransferNote(_SidedNote, name="transfer_note"):

@@ -7,7 +7,7 @@ brain and the weak limbs of the other side are claims on different regions and n
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from typing import Literal, NamedTuple
 
@@ -19,7 +19,7 @@ from app.text.assertion import Assertion, assertion_at
 from app.text.diagnoses import find_diagnoses
 from app.text.laterality import SideName, find_sides
 from app.text.lexicons import load_mapping, load_terms
-from app.text.operations import read_operation, same_operation, spine_levels
+from app.text.operations import read_operation, spine_levels
 from app.text.reading import Reading
 from app.text.width import half_width
 
@@ -51,7 +51,9 @@ _SYMPTOMS: Mapping[str, re.Pattern[str]] = {
 }
 _OF_LIMBS = frozenset({"无力", "麻木"})
 _PAST = re.compile("术后|陈旧|后遗症|病史|既往|曾|年前|健侧|对侧|取出|史$")
-_CORRECTION = re.compile(r"(?:更正|笔误|误写|误记|误录)[^。\n]{0,30}|[^。\n]{0,30}(?:更正|笔误|误写|误记|误录)")
+_CORRECTION = re.compile(
+    r"(?:更正|笔误|误写|误记|误录)[^。\n]{0,30}|[^。\n]{0,30}(?:更正|笔误|误写|误记|误录)"
+)
 _CLAUSE_END = re.compile(r"[,。;、\n]")
 _NEAR = 12
 
@@ -138,7 +140,10 @@ def _sided_sites(half: str, within: Span) -> Iterator[_SidedSite]:
 
 @cache
 def _site_near() -> re.Pattern[str]:
-    sites = {*load_terms("sites"), *(site for sites in load_mapping("side_regions").values() for site in sites)}
+    sites = {
+        *load_terms("sites"),
+        *(site for sites in load_mapping("side_regions").values() for site in sites),
+    }
     return re.compile(rf"[^,。;、\s左右双]{{0,5}}?(?P<site>{'|'.join(sorted(sites, key=len, reverse=True))})")
 
 
@@ -148,7 +153,9 @@ def _region(site: str) -> str:
 
 @cache
 def _regions() -> Mapping[str, str]:
-    return {site: region for region, sites in load_mapping("side_regions").items() for site in (region, *sites)}
+    return {
+        site: region for region, sites in load_mapping("side_regions").items() for site in (region, *sites)
+    }
 
 
 def _lesion_claims(reading: Reading, item: Span, source: str) -> Iterator[_Claim]:
@@ -162,14 +169,16 @@ def _lesion_claims(reading: Reading, item: Span, source: str) -> Iterator[_Claim
 
 
 def _head(words: str) -> str:
-    """The last lesion word: what a compound name (股骨颈骨折, 肾结石伴积水) is about first."""
-    found = _LESION.findall(words)
-    return {"梗塞": "梗死", "恶性肿瘤": "癌", "包块": "肿块", "肿物": "肿块"}.get(found[0], found[0])
+    """The first lesion word: what a compound name (肾结石伴积水) is about."""
+    first: str = _LESION.findall(words)[0]
+    return {"梗塞": "梗死", "恶性肿瘤": "癌", "包块": "肿块", "肿物": "肿块"}.get(first, first)
 
 
 def _operation_claims(reading: Reading, body: Span, source: str) -> Iterator[_Claim]:
     for site in _sided_sites(reading.half, body):
-        if site.region and not _PAST.search(reading.half[max(body.start, site.span.start - 6) : site.span.start]):
+        if site.region and not _PAST.search(
+            reading.half[max(body.start, site.span.start - 6) : site.span.start]
+        ):
             yield _Claim(reading.document, site.span, site.side, site.region, "手术", "operation", source)
 
 
@@ -210,60 +219,73 @@ def _report_claims(report: ExamReport) -> Iterator[_Claim]:
 # Operations
 
 
+class _Operated(NamedTuple):
+    """One operation: its side, its regions, where that is from, and the claims that name it."""
+
+    side: SideName
+    regions: frozenset[str]
+    source: str
+    claims: tuple[_Claim, ...]
+
+
 def _operation_hits(case: Case, claims: Sequence[_Claim]) -> Iterator[Hit]:
     operations = [claim for claim in claims if claim.kind == "operation"]
-    procedures = [p for p in case.record.procedures or () if _side_of(p)]
-    if procedures:
-        for procedure in procedures:
-            yield from _hits_of_procedure(case, procedure, operations, claims)
+    if case.record.procedures:
+        operated = [done for p in case.record.procedures if (done := _operated(case, p, operations))]
     elif len(case.record.documents_of("手术记录")) <= 1:
-        for same in _grouped(operations, lambda claim: claim.region).values():
+        groups = list(_grouped(operations, lambda claim: claim.region).items())
+        for _, same in groups:
             yield from _odd_ones(same)
+        operated = [_as_operated(region, same) for region, same in groups if len({c.side for c in same}) == 1]
+    else:
+        return
+    for done in operated:
+        yield from _hits_of(done)
+        if all(other.side == done.side for other in operated if other.regions & done.regions):
+            yield from _felt_elsewhere(done, claims)
+
+
+def _operated(case: Case, procedure: Procedure, operations: Sequence[_Claim]) -> _Operated | None:
+    side, regions = _side_of(procedure), _procedure_regions(procedure)
+    if side is None or not regions:
+        return None
+    own = {d.id for d in case.documents_for(procedure, *{c.document.kind for c in operations if c.document})}
+    named = tuple(c for c in operations if c.document and c.document.id in own and c.region in regions)
+    return _Operated(side, regions, f"手术资料“{procedure.name or '手术'}”", named)
+
+
+def _as_operated(region: str, same: Sequence[_Claim]) -> _Operated:
+    return _Operated(same[0].side, frozenset({region}), same[0].source, tuple(same))
 
 
 def _side_of(procedure: Procedure) -> SideName | None:
-    if procedure.laterality in _OPPOSITE:
+    if procedure.laterality:
         return procedure.laterality
     named = {side.side for side in find_sides(procedure.name or "")}
-    return next(iter(named)) if len(named) == 1 and named <= set(_OPPOSITE) else None
-
-
-def _hits_of_procedure(
-    case: Case, procedure: Procedure, operations: Sequence[_Claim], claims: Sequence[_Claim]
-) -> Iterator[Hit]:
-    side = _side_of(procedure)
-    regions = _procedure_regions(procedure)
-    if side is None or not regions:
-        return
-    own = {d.id for d in case.documents_for(procedure, *{c.document.kind for c in operations if c.document})}
-    sided = [c for c in operations if c.document and c.document.id in own and c.region in regions]
-    right = next((c for c in sided if c.side == side), None)
-    for claim in sided:
-        if claim.side == _OPPOSITE[side]:
-            yield _hit(claim, right, f"手术资料“{procedure.name or '手术'}”（{side}侧）")
-    yield from _complaint_against(case, procedure, side, regions, claims, right)
+    return next(iter(named)) if len(named) == 1 else None
 
 
 def _procedure_regions(procedure: Procedure) -> frozenset[str]:
-    named = {site.region for site in _sided_sites(half_width(procedure.name or ""), Span(0, len(procedure.name or "")))}
+    name = half_width(procedure.name or "")
+    named = {site.region for site in _sided_sites(name, Span(0, len(name)))}
     site = half_width(procedure.site or "")
-    named |= {region for form, region in _regions().items() if form and form in site}
-    return frozenset(named - {""})
+    named |= {region for form, region in _regions().items() if form in site}
+    return frozenset((named or {_region(site)}) - {""})
 
 
-def _complaint_against(
-    case: Case,
-    procedure: Procedure,
-    side: SideName,
-    regions: frozenset[str],
-    claims: Sequence[_Claim],
-    operation: _Claim | None,
-) -> Iterator[Hit]:
+def _hits_of(done: _Operated) -> Iterator[Hit]:
+    right = next((claim for claim in done.claims if claim.side == done.side), None)
+    for claim in done.claims:
+        if claim.side == _OPPOSITE.get(done.side):
+            yield _hit(claim, right, done.source, done.side)
+
+
+def _felt_elsewhere(done: _Operated, claims: Sequence[_Claim]) -> Iterator[Hit]:
     """The complaint or diagnosis of the operated region, where every one of them is on the other side."""
-    sides_operated = {_side_of(p) for p in case.record.procedures or () if _procedure_regions(p) & regions}
-    felt = [c for c in claims if c.kind != "operation" and c.document and c.region in regions]
-    if len(sides_operated) == 1 and felt and {c.side for c in felt} == {_OPPOSITE[side]}:
-        yield _hit(felt[0], operation, f"手术资料“{procedure.name or '手术'}”（{side}侧）")
+    felt = [c for c in claims if c.kind != "operation" and c.document and c.region in done.regions]
+    if felt and {c.side for c in felt} == {_OPPOSITE.get(done.side)}:
+        right = next((claim for claim in done.claims if claim.side == done.side), None)
+        yield _hit(felt[0], right, done.source, done.side)
 
 
 def _odd_ones(claims: Sequence[_Claim]) -> Iterator[Hit]:
@@ -284,7 +306,7 @@ def _odd_ones(claims: Sequence[_Claim]) -> Iterator[Hit]:
     for claim in shown:
         if claim.document and claim.document.id not in seen:
             seen.add(claim.document.id)
-            yield _hit(claim, right, right.source)
+            yield _hit(claim, right, right.source, right.side)
 
 
 # Lesions and complaints
@@ -312,26 +334,120 @@ def _is_on_both_sides(claims: Sequence[_Claim]) -> bool:
     return any(len(each) > 1 or "双侧" in each for each in sides.values())
 
 
-def _grouped(claims: Iterable[_Claim], key: "_Key") -> dict[str, list[_Claim]]:
+def _grouped(claims: Iterable[_Claim], key: Callable[[_Claim], str]) -> dict[str, list[_Claim]]:
     groups: defaultdict[str, list[_Claim]] = defaultdict(list)
     for claim in claims:
         groups[key(claim)].append(claim)
     return groups
 
 
-class _Key:
-    """What claims are grouped by."""
-
-    def __call__(self, claim: _Claim) -> str: ...  # pragma: no cover
-
-
-def _hit(wrong: _Claim, right: _Claim | None, other: str) -> Hit:
+def _hit(wrong: _Claim, right: _Claim | None, other: str, other_side: SideName) -> Hit:
     evidence = [claim.document.evidence(claim.span) for claim in (wrong, right) if claim and claim.document]
     details = {
         "document": wrong.source,
-        "side": wrong.side,
         "other": right.source if right else other,
-        "other_side": right.side if right else _OPPOSITE.get(wrong.side, ""),
-        "other_quote": right.quote if right else other,
+        "other_quote": right.quote if right else f"{other_side}侧",
     }
     return Hit(wrong.document.id if wrong.document else None, None, tuple(evidence), details)
+
+
+class OperationSiteContradicted(Check, name="operation_site_contradicted"):
+    """The documents of one operation name different levels of the spine, or different organs.
+
+    A change found necessary during the operation and written so (改行, 中转, 术中发现) is no contradiction.
+    """
+
+    def rule_on(self, case: Case, applies_to: tuple[DocumentType, ...]) -> Ruling:
+        """Compare the names of each operation over its documents."""
+        named = [
+            place for document in case.record.documents_of(*applies_to) for place in _named(case, document)
+        ]
+        procedures = [p for p in case.record.procedures or () if p.name]
+        if not named:
+            return not_applicable("文书中没有写手术名称")
+        if len(procedures) <= 1:
+            return _compare_sites(named, procedures[0] if procedures else None)
+        rulings = []
+        for procedure in procedures:
+            own = {d.id for d in case.documents_for(procedure, *applies_to)}
+            rulings.append(_compare_sites([p for p in named if p.document.id in own], procedure))
+        return combine(rulings, none_reason="没有手术")
+
+
+class _Named(NamedTuple):
+    document: Document
+    span: Span
+    levels: frozenset[str]
+    organs: frozenset[str]
+    source: str
+
+
+_CHANGED = re.compile(
+    "改行|改为|中转|变更|术中(?:发现|探查|见)[^。\n]{0,30}(?:故|遂|因此|改)|扩大|追加|加行|更正|笔误"
+)
+
+
+def _named(case: Case, document: Document) -> Iterator[_Named]:
+    reading = case.reading(document)
+    for section in reading.sections:
+        if (
+            section.name in OPERATION_SECTIONS
+            and section.name != "手术方案"
+            and section.body.start < section.body.end
+        ):
+            end = min(section.body.end, reading.half.find("\n", section.body.start) % (len(reading.half) + 1))
+            span = Span(section.body.start, end)
+            words = span.of(document.text)
+            yield _Named(
+                document,
+                span,
+                spine_levels(words),
+                read_operation(words).organs,
+                document.title or document.kind,
+            )
+
+
+def _compare_sites(named: Sequence[_Named], procedure: Procedure | None) -> Ruling:
+    """The later of two places that share nothing, each naming something."""
+    if not named:
+        return not_applicable("没有写明手术名称的文书")
+    if not any(place.levels or place.organs for place in named):
+        return undetermined("手术名称中没有可比对的部位")
+    if any(_CHANGED.search(place.document.text) for place in named):
+        return PASSED
+    hits = []
+    for place in named:
+        first = named[0]
+        for kind, mine, others in (
+            ("节段", place.levels, first.levels),
+            ("部位", place.organs, first.organs),
+        ):
+            if mine and others and mine.isdisjoint(others):
+                evidence = (place.document.evidence(place.span), first.document.evidence(first.span))
+                details = {
+                    "document": place.source,
+                    "kind": kind,
+                    "other": first.source,
+                    "other_quote": evidence[1].quote,
+                }
+                hits.append(Hit(place.document.id, None, evidence, details))
+                break
+    if procedure is not None and not hits:
+        hits = list(_against_procedure(named, procedure))
+    return defect(*hits) if hits else PASSED
+
+
+def _against_procedure(named: Sequence[_Named], procedure: Procedure) -> Iterator[Hit]:
+    whole = f"{procedure.name or ''} {procedure.site or ''}"
+    levels, organs = spine_levels(whole), read_operation(whole).organs
+    for place in named:
+        for kind, mine, others in (("节段", place.levels, levels), ("部位", place.organs, organs)):
+            if mine and others and mine.isdisjoint(others):
+                details = {
+                    "document": place.source,
+                    "kind": kind,
+                    "other": "手术资料",
+                    "other_quote": procedure.name or "",
+                }
+                yield Hit(place.document.id, None, (place.document.evidence(place.span),), details)
+                break

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 from contextlib import suppress
 from datetime import datetime, timedelta
+from functools import lru_cache
 
 from pydantic import Field
 
@@ -28,7 +29,12 @@ def shown(moment: datetime) -> str:
 
 def written_head(document: Document) -> tuple[Span, datetime] | None:
     """The time, to the minute, that stands at the head of a document's text."""
-    for date in find_dates(document.text[:_HEAD]):
+    return _head_time(document.text[:_HEAD])
+
+
+@lru_cache(maxsize=512)
+def _head_time(head: str) -> tuple[Span, datetime] | None:
+    for date in find_dates(head):
         if date.value is not None and date.precision == "minute":
             return date.span, date.value
     return None

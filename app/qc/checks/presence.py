@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable, Iterator
 from datetime import timedelta
 from functools import cached_property
+from itertools import islice
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -17,10 +18,20 @@ from app.text.reading import Reading
 from app.text.sections import is_blank
 
 _CHINESE = re.compile(r"[\u4e00-\u9fff]")
+_LONGEST_PLACEHOLDER = 30
+_MASK = re.compile(r"[ \t]*:?[ \t]*(?:\*(?!\*)|\*{3})")
 _HEAD_SECTIONS = frozenset(
     ("", "姓名", "性别", "年龄", "民族", "婚姻状况", "出生地", "职业", "住址", "联系电话", "科别", "病房", "床号",
      "住院号", "页码", "入院日期", "出院日期", "住院天数", "记录时间", "就诊时间", "病史陈述者", "可靠程度", "签名")
 )  # fmt: skip
+
+
+def is_written(content: str) -> bool:
+    """Whether a stretch of text says anything; quick on long ones."""
+    is_prose = (
+        len(content) > _LONGEST_PLACEHOLDER and _CHINESE.search(content, _LONGEST_PLACEHOLDER) is not None
+    )
+    return is_prose or not is_blank(content)
 
 
 def has_headings(reading: Reading) -> bool:
@@ -200,14 +211,20 @@ class Element(BaseModel):
             return True
         return None if self.excused_if is not None else False
 
+    def is_asked_for(self, case: Case, reading: Reading) -> bool:
+        """Whether the document has a heading for it, filled in or not, or the data hold it."""
+        has_heading = any(reading.section(name) is not None for name in self.sections)
+        return has_heading or self._is_delivered(case, reading.document)
+
+    def _is_delivered(self, case: Case, document: Document) -> bool:
+        if any(value not in (None, "") for value in _field_values(case, document, self.fields)):
+            return True
+        return any(diagnosis.stage in self.stages for diagnosis in case.record.diagnoses or ())
+
     def is_there(self, case: Case, reading: Reading, spans: Iterable[Span]) -> bool | None:
         """Whether the element is there, its pattern within ``spans``; ``None`` for a signature not delivered."""
         document = reading.document
-        if any(not is_blank(reading.body(name)) for name in self.sections):
-            return True
-        if any(value not in (None, "") for value in _field_values(case, document, self.fields)):
-            return True
-        if any(diagnosis.stage in self.stages for diagnosis in case.record.diagnoses or ()):
+        if any(_is_filled(reading, name) for name in self.sections) or self._is_delivered(case, document):
             return True
         if self.blank_is_missing and any(reading.section(name) for name in self.sections):
             return False
@@ -220,6 +237,14 @@ class Element(BaseModel):
                 return True
             return None if "signatures" not in case.record.delivered else False
         return False
+
+
+def _is_filled(reading: Reading, name: str) -> bool:
+    section, text = reading.section(name), reading.document.text
+    if section is None:
+        return False
+    # What stands behind the colon may be a mask, which reads as the asterisks of bold type.
+    return is_written(section.body.of(text)) or _MASK.match(reading.half, section.heading.end) is not None
 
 
 def _field_values(case: Case, document: Document, paths: tuple[str, ...]) -> Iterator[object]:
@@ -287,8 +312,8 @@ class SectionMissing(DocumentCheck, name="section_missing"):
         if not has_headings(reading):
             return undetermined("文书没有可识别的段落标题")
         text = reading.document.text
-        found = [s for s in reading.sections if s.name in self._names(reading)]
-        told = [s for s in found if self._says_enough(s.body.of(text))]
+        found = [section for name in self.sections if (section := reading.section(name))]
+        told = [section for section in found if self._says_enough(section.body.of(text))]
         spans = tuple(s.body for s in told) + self._elsewhere(reading)
         missing, _ = missing_elements(self.elements, case, reading, spans)
         if self.elements and spans and len(missing) <= self.tolerated:
@@ -306,11 +331,8 @@ class SectionMissing(DocumentCheck, name="section_missing"):
         return defect(Hit(document.id, section, tuple(map(document.evidence, headings)), details))
 
     def _says_enough(self, content: str) -> bool:
-        return not is_blank(content) and len(_CHINESE.findall(content)) >= self.minimum_characters
-
-    def _names(self, reading: Reading) -> frozenset[str]:
-        canonical = (reading.section(name) for name in self.sections)
-        return frozenset(section.name for section in canonical if section is not None)
+        characters = islice(_CHINESE.finditer(content), self.minimum_characters)
+        return is_written(content) and sum(1 for _ in characters) == self.minimum_characters
 
     def _elsewhere(self, reading: Reading) -> tuple[Span, ...]:
         if "*" in self.elsewhere:
@@ -328,7 +350,7 @@ class ElementsMissing(DocumentCheck, name="elements_missing"):
         beside: names of further sections in which patterns are looked for.
         tolerated: how many may be missing.
         needs_headings: whether a document without recognisable headings cannot be judged.
-        judgeable_by: names of elements; a document with none of them cannot be judged.
+        judgeable_by: names of elements; a document without a heading or data for any of them cannot be judged.
     """
 
     elements: tuple[Element, ...] = Field(min_length=1)
@@ -345,7 +367,7 @@ class ElementsMissing(DocumentCheck, name="elements_missing"):
         heading = None
         if self.within:
             section = reading.section(*self.within)
-            if section is None or is_blank(section.body.of(document.text)):
+            if section is None or not is_written(section.body.of(document.text)):
                 return not_applicable(f"没有{self.within[0]}段，由缺段规则判定")
             more = (reading.section(name) for name in self.beside)
             spans, heading = (section.body, *(s.body for s in more if s is not None)), section.heading
@@ -356,7 +378,8 @@ class ElementsMissing(DocumentCheck, name="elements_missing"):
             return PASSED
         if self.needs_headings and not has_headings(reading):
             return undetermined("文书没有可识别的段落标题")
-        if self.judgeable_by and set(self.judgeable_by) <= {*missing, *unknown}:
+        telling = [element for element in self.elements if element.name in self.judgeable_by]
+        if telling and not any(element.is_asked_for(case, reading) for element in telling):
             return undetermined(f"文书和患者信息中都没有{'、'.join(self.judgeable_by)}")
         if len(missing) <= self.tolerated:
             return undetermined(f"看不出本文书是否应有{'、'.join(unknown)}")

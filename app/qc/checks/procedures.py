@@ -99,14 +99,14 @@ class ProcedureDocument(Check, name="procedure_document"):
     Attributes:
         kinds: kinds of procedure that call for the document.
         elements: what the document must hold.
-        due_hours: hours after the end from which the absence counts while the patient is in hospital.
+        side: whether the document is due before the start or after the end.
+        due_hours: hours after that from which the absence counts while the patient is in hospital.
         elective_only: whether emergencies, which save lives first, are exempt.
         by_anesthetist: only where an anaesthetist gave the anaesthesia.
         survivors_only: not where the patient died on the table.
         titled: a pattern for the titles of the documents that count.
         told_in: document types in which a passage will do instead, on the right side of the procedure.
         told: the pattern of that passage.
-        told_side: whether it is written before the start or after the end.
         excused_in: document types in which ``excused_by`` exempts from the document.
         excused_by: the pattern of an exemption.
     """
@@ -115,6 +115,7 @@ class ProcedureDocument(Check, name="procedure_document"):
 
     kinds: tuple[str, ...] = Field(min_length=1)
     elements: tuple[Element, ...] = ()
+    side: Literal["before", "after"] = "after"
     due_hours: float = Field(default=0, ge=0)
     elective_only: bool = False
     by_anesthetist: bool = False
@@ -122,7 +123,6 @@ class ProcedureDocument(Check, name="procedure_document"):
     titled: str = ""
     told_in: tuple[DocumentType, ...] = ()
     told: str = r"(?!)"
-    told_side: Literal["before", "after"] = "before"
     excused_in: tuple[DocumentType, ...] = ()
     excused_by: str = r"(?!)"
 
@@ -167,10 +167,10 @@ class ProcedureDocument(Check, name="procedure_document"):
     def _rule_on_absence(
         self, case: Case, session: Session, types: tuple[DocumentType, ...], count: int
     ) -> Ruling:
-        done, what = session.ended_at or session.started_at, "或".join(types)
-        if done is None:
+        what, bound = "或".join(types), self._bound(session)
+        if bound is None:
             return undetermined(f"未提供“{session.name}”的时间")
-        limit = later(done, timedelta(hours=self.due_hours))
+        limit = later(bound, timedelta(hours=self.due_hours))
         if not case.is_past(limit):
             return not_yet(limit, f"{session.name}的{what}")
         if self._is_told(case, session):
@@ -195,23 +195,30 @@ class ProcedureDocument(Check, name="procedure_document"):
             return not_applicable("术中死亡")
         return None
 
+    def _bound(self, session: Session) -> datetime | None:
+        if self.side == "before":
+            return session.started_at or session.ended_at
+        return session.ended_at or session.started_at
+
     def _is_told(self, case: Case, session: Session) -> bool:
-        for document in case.record.documents_of(*self.told_in):
-            moment = document.event_at or document.completed_at
-            bound = (
-                session.started_at if self.told_side == "before" else session.started_at or session.ended_at
-            )
-            on_right_side = (
-                moment is None or bound is None or (moment <= bound) == (self.told_side == "before")
-            )
-            if on_right_side and self._told.search(case.reading(document).half):
-                return True
-        return False
+        bound = self._bound(session)
+        return any(
+            self._told.search(case.reading(document).half)
+            for document in case.record.documents_of(*self.told_in)
+            if _is_on_side(document, bound, self.side)
+        )
 
     def _is_excused(self, case: Case) -> bool:
         return any(
             self._excused.search(case.reading(d).half) for d in case.record.documents_of(*self.excused_in)
         )
+
+
+def _is_on_side(document: Document, bound: datetime | None, side: Literal["before", "after"]) -> bool:
+    moment = document.event_at or document.completed_at
+    if moment is None or bound is None:
+        return True
+    return moment <= bound if side == "before" else moment >= bound
 
 
 class _SessionDocumentCheck(Check):

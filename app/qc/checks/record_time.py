@@ -2,29 +2,36 @@
 
 import re
 from datetime import datetime
+from typing import NamedTuple
 
 from app.qc.case import Case
 from app.qc.checks.base import DocumentCheck
 from app.qc.ruling import PASSED, Hit, Ruling, defect, not_applicable, undetermined
 from app.records.model import CHINA_TIME, Document, Span
+from app.text.times import find_dates
 
-_DATE = r"(?:[\d*]{2,4}\s*[-年/.]\s*)?[\d*]{1,2}\s*[-月/.]\s*[\d*]{1,2}\s*日?"
-_CLOCK = r"[\d*]{1,2}\s*[:时]\s*[\d*]{1,2}"
-_WRITTEN_TIME = re.compile(
-    rf"(?P<date>{_DATE})[\sT,]*(?:凌晨|上午|中午|下午|晚上?|夜间)?\s*(?P<clock>{_CLOCK})?"
-)
 _HEAD_CHARACTERS = 80
+_CLOCK = re.compile(r"[^\n]{0,4}?[\d*]{1,2}\s*[:时]\s*[\d*]{1,2}")
 
 
-def _written_time(case: Case, document: Document) -> re.Match[str] | None:
-    """The date, with its time of day if any, in the first line or beside 记录时间 in the head."""
+class _WrittenTime(NamedTuple):
+    span: Span
+    has_minutes: bool
+
+
+def _written_time(case: Case, document: Document) -> _WrittenTime | None:
+    """The date in the first line, or beside 记录时间 in the head."""
     half = case.reading(document).half
-    first_line = half.find("\n") if "\n" in half[:_HEAD_CHARACTERS] else _HEAD_CHARACTERS
+    first_line = half.partition("\n")[0][:_HEAD_CHARACTERS]
     labelled = half.find("记录时间", 0, 3 * _HEAD_CHARACTERS)
-    for start, end in ((0, first_line), (labelled, labelled + _HEAD_CHARACTERS)):
-        match = _WRITTEN_TIME.search(half, start, end) if start >= 0 else None
-        if match:
-            return match
+    heads = [(0, first_line)]
+    if labelled >= 0:
+        heads.append((labelled, half[labelled : labelled + _HEAD_CHARACTERS]))
+    for start, text in heads:
+        for date in find_dates(text):
+            if date.precision in ("day", "minute"):
+                has_minutes = date.precision == "minute" or _CLOCK.match(text, date.span.end) is not None
+                return _WrittenTime(date.span.shifted(start), has_minutes)
     return None
 
 
@@ -56,11 +63,9 @@ class MinuteMissing(DocumentCheck, name="minute_missing"):
             return not_applicable("记录不在病危（重）期内")
         return self._rule_on_time(document, _written_time(case, document), moment)
 
-    def _rule_on_time(self, document: Document, written: re.Match[str] | None, moment: datetime) -> Ruling:
-        if written is not None and written["clock"] is None:
-            return defect(
-                Hit.at(document, Span(*written.span("date")), document=document.title or document.kind)
-            )
+    def _rule_on_time(self, document: Document, written: _WrittenTime | None, moment: datetime) -> Ruling:
+        if written is not None and not written.has_minutes:
+            return defect(Hit.at(document, written.span, document=document.title or document.kind))
         local = moment.astimezone(CHINA_TIME)
         if written is None and (local.hour, local.minute) == (0, 0):
             return undetermined("只有结构化时间，且为00:00")

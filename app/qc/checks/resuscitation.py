@@ -18,6 +18,7 @@ _DEED = (
     r"|抢救(?:成功|无效|\d+分钟|半小时|约\d+)"
 )
 _DONE = re.compile(_DEED)
+_DEED_WORDS = ("抢救", "心肺复苏", "按压", "除颤", "插管", "CPR")
 _NOT_DONE = re.compile(
     r"外院|院外|院前|当地|转院前|入院前|急诊科|既往|曾|史|必要时|如[有出再]|若|一旦|随时|可能|需要?时|备|拟|预案|同意|拒绝|放弃|不予"
     r"|不愿|不要求|要求|签署|告知|交代|沟通|培训|演练|无[需须]|未|否|知情|风险"
@@ -69,7 +70,7 @@ class ResuscitationUnrecorded(Check, name="resuscitation_unrecorded"):
             "日常病程记录", "上级医师查房记录", "死亡记录", "护理记录", "阶段小结"
         ):
             half = case.reading(document).half
-            if _DONE.search(half) is None:
+            if not any(word in half for word in _DEED_WORDS):
                 continue
             for sentence in case.reading(document).sentences:
                 match = _DONE.search(half, sentence.start, sentence.end)

@@ -22,9 +22,11 @@ _STAFF = (
 _PATIENT_SIDE = r"(?:患者|患方|病人|家属|近亲属|委托人|代理人|受托人|被授权人)(?![^\n:]{0,8}医)[^\n:]{0,12}?"
 _SIGN = r"(?:签名|签字|签章)"
 _AREA = re.compile(rf"{_STAFF}{_SIGN}|(?<![^\s。;]){_SIGN}\s*:|记录[者人]\s*:")
-_TRAINEES = ("实习医师", "试用期医师", "实习生", "规培学员", "进修生")
+_RECORDER = re.compile(
+    r"(?:记录者|记录人|记录|书写者)\s*[:/]\s*[\u4e00-\u9fff·*]{2,6}(?=[\s,。;、/(\d]|$)", re.MULTILINE
+)
+TRAINEES = ("实习医师", "试用期医师", "实习生", "规培学员", "进修生")
 _DICTATED = re.compile("代录|代记|代笔|代书写|代为记录|口述")
-_PHYSICIAN = re.compile("医师|医生")
 _MASK = "*"
 
 
@@ -45,45 +47,47 @@ def is_signed_for_patient(document: Document, half: str) -> bool:
     return signed or typed_signature(half, _PATIENT_SIDE) is not None
 
 
+def _is_draft(case: Case, document: Document) -> bool:
+    """Whether a document is still being written: known to be unfinished, in a stay that goes on."""
+    admitted = case.record.encounter.admitted_at
+    return document.completed_at is None and admitted is not None and not case.is_over
+
+
 class SignatureMissing(DocumentCheck, name="signature_missing"):
     """A document without the signature of whoever has to sign it.
 
-    The author's own signature counts in whatever role, and so does one typed at the end of the text.
+    Where one signature is required, the author's own counts in whatever role, and so does one typed into the
+    text (医师签名：某某).
 
     Attributes:
-        roles: roles of which one must have signed.
+        required: for each entry, one of its roles must have signed.
     """
 
-    roles: tuple[str, ...] = Field(min_length=1)
+    required: tuple[tuple[str, ...], ...] = Field(min_length=1)
 
     def rule_on_document(self, case: Case, document: Document) -> Ruling:
         """Judge one document."""
         half = case.reading(document).half
-        author = document.author.name if document.author else None
-        signatures = [s for s in document.signatures or () if s.name]
-        if any(s.role in self.roles or (author and s.name == author) for s in signatures):
-            return PASSED
-        if typed_signature(half, _STAFF) or _named_recorder(half):
+        signed = {s.role for s in document.signatures or () if s.name}
+        missing = [roles for roles in self.required if not signed & set(roles)]
+        if not missing or (len(self.required) == 1 and _signed_somehow(document, half)):
             return PASSED
         areas = list(_AREA.finditer(half))
         is_delivered = "signatures" in case.record.delivered
         if not is_delivered and not areas:
             return undetermined("未提供签名数据，正文中没有签名区")
-        if document.completed_at is None and not case.is_over and is_delivered:
+        if _is_draft(case, document):
             return not_applicable("文书尚未完成")
         spans = [Span(*areas[-1].span())] if areas else []
-        return defect(
-            Hit.at(document, *spans, document=document.title or document.kind, missing=self.roles[0])
-        )
+        named = "、".join("或".join(roles) for roles in missing)
+        return defect(Hit.at(document, *spans, document=document.title or document.kind, missing=named))
 
 
-_RECORDER = re.compile(
-    r"(?:记录者|记录人|记录|书写者)\s*[:/]\s*[\u4e00-\u9fff·*]{2,6}(?=[\s,。;、/(\d]|$)", re.M
-)
-
-
-def _named_recorder(half: str) -> bool:
-    return _RECORDER.search(half) is not None
+def _signed_somehow(document: Document, half: str) -> bool:
+    author = document.author.name if document.author else None
+    if author and any(s.name == author for s in document.signatures or ()):
+        return True
+    return typed_signature(half, _STAFF) is not None or _RECORDER.search(half) is not None
 
 
 class UnqualifiedAuthor(DocumentCheck, name="unqualified_author"):
@@ -94,12 +98,12 @@ class UnqualifiedAuthor(DocumentCheck, name="unqualified_author"):
         author = document.author
         if author is None or (author.licensed is None and author.title is None):
             return undetermined("未提供书写者资质")
-        if author.licensed or (author.licensed is None and author.title not in _TRAINEES):
+        if author.licensed or (author.licensed is None and author.title not in TRAINEES):
             return not_applicable("由执业医师书写")
         reviewers = [s for s in document.signatures or () if s.role == "审核者" and s.name != author.name]
-        if any(s.name and s.title not in _TRAINEES for s in reviewers):
+        if any(s.name and s.title not in TRAINEES for s in reviewers):
             return PASSED
-        if document.completed_at is None and not case.is_over:
+        if _is_draft(case, document):
             return not_applicable("文书尚未完成")
         return defect(
             Hit.at(
@@ -181,25 +185,3 @@ class SignerMismatch(DocumentCheck, name="signer_mismatch"):
                 names = "、".join(f"{s.role or ''}{s.name}" for s in (other, signature))
                 return f"同一账号在同一分钟签了{names}"
         return None
-
-
-class GeneratedUnconfirmed(DocumentCheck, name="generated_unconfirmed"):
-    """A finished document with generated content that no licensed physician signed."""
-
-    def rule_on_document(self, case: Case, document: Document) -> Ruling:
-        """Judge one document."""
-        if document.ai_label is None and document.extra.get("ai_generated") is not True:
-            return not_applicable("没有生成内容")
-        if document.written_at is None and case.record.archived_at is None:
-            return not_applicable("草稿")
-        if any(self._confirms(signature, document) for signature in document.signatures or ()):
-            return PASSED
-        return defect(Hit.at(document, document=document.title or document.kind))
-
-    def _confirms(self, signature: Signature, document: Document) -> bool:
-        if not signature.name or signature.role in PATIENT_ROLES or signature.title in _TRAINEES:
-            return False
-        author = document.author
-        if author and signature.name == author.name and author.licensed is False:
-            return False
-        return signature.title is None or _PHYSICIAN.search(signature.title) is not None

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Literal, NamedTuple
 
 from pydantic import Field
@@ -17,11 +18,9 @@ from app.text.times import DateMention, find_dates
 
 _SPACE = re.compile(r"[\s:]{0,4}")
 _LABELS: dict[str, re.Pattern[str]] = {
-    "入院": re.compile(r"(?<![\u4e00-\u9fff])入院(?:日期|时间)"),
-    "出院": re.compile(r"(?<![\u4e00-\u9fff])出院(?:日期|时间)"),
-    "手术": re.compile(r"(?<![\u4e00-\u9fff])手术日期|(?<![\u4e00-\u9fff])手术时间"),
-    "死亡": re.compile(r"死亡(?:日期|时间)"),
+    event: re.compile(rf"{event}(?:日期|时间)") for event in ("入院", "出院", "手术", "死亡")
 }
+_HAN = re.compile(r"[\u4e00-\u9fff]")
 _DEATH_TOLD = re.compile(r"(?:宣[布告](?:临床|生物学)?死亡|临床死亡)")
 _CLOCK = r"(?P<hour>\d{1,2})[:时](?P<minute>\d{2})"
 _CRITICAL_TAKEN = re.compile(
@@ -48,13 +47,20 @@ class Stated(NamedTuple):
         return self.document.evidence(self.span)
 
 
+@lru_cache(maxsize=512)
+def _date_at_start(words: str) -> DateMention | None:
+    return next((date for date in find_dates(words) if date.span.start == 0), None)
+
+
 def stated_dates(case: Case, document: Document, event: str) -> Iterator[Stated]:
     """The dates that stand after the labels of an event in one document."""
     half = case.reading(document).half
     for label in _LABELS[event].finditer(half):
+        if event != "死亡" and _HAN.match(half, max(0, label.start() - 1), label.start()):
+            continue
         start = _SPACE.match(half, label.end())
         position = start.end() if start else label.end()
-        date = next((d for d in find_dates(half[position : position + 24]) if d.span.start == 0), None)
+        date = _date_at_start(half[position : position + 24])
         if date is not None:
             yield Stated(document, Span(label.start(), position + date.span.end), date)
 

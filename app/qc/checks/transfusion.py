@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from app.qc.case import Case
 from app.qc.checks.base import Check
 from app.qc.checks.order_of_events import shown
-from app.qc.ruling import PASSED, Hit, Ruling, combine, defect, not_applicable, undetermined
+from app.qc.ruling import PASSED, Hit, Ruling, combine, defect, not_applicable, not_yet, undetermined
 from app.qc.timeline import day_of, is_cancelled, later
 from app.records.model import Document, DocumentType, Order
 from app.text.times import find_dates
@@ -22,6 +22,7 @@ _STARTED = re.compile(r"(?:输血|输注)?开始(?:输注|输血)?时间\s*:?")
 _TOLD = re.compile(
     r"输血|输注|红细胞|血浆|血小板\s?\d|冷沉淀|输[^。;,\n]{0,12}(?:\d\s?[Uu]|单位|治疗量|袋|ml)|备血"
 )
+_NO_TRANSFUSION = re.compile("备血|申请|配血|血型")
 _MATCHED = re.compile("交叉配血|配血")
 _BLOOD_GROUP = re.compile("ABO|血型")
 _VOLUME = re.compile(r"(?P<amount>\d+(?:\.\d+)?)\s?(?P<unit>ml|毫升|[Uu](?![a-z])|单位)", re.IGNORECASE)
@@ -69,9 +70,9 @@ def transfusions(case: Case) -> tuple[Transfusion, ...]:
 
 def _executed(case: Case) -> Iterator[Order]:
     for order in case.record.orders or ():
-        if order.category == "输血" and order.executed_at and not is_cancelled(order):
-            if not re.search("备血|申请|配血|血型", order.content or ""):
-                yield order
+        is_done = order.category == "输血" and order.executed_at and not is_cancelled(order)
+        if is_done and not _NO_TRANSFUSION.search(order.content or ""):
+            yield order
 
 
 def _record_of(order: Order, records: list[Document]) -> Document | None:
@@ -175,9 +176,9 @@ class TransfusionUnrecorded(Check, name="transfusion_unrecorded"):
         ]
         if any(_TOLD.search(case.reading(note).half) for note in notes):
             return PASSED
-        if started is not None and not case.is_over:
-            if not case.is_past(later(started, timedelta(hours=self.note_hours))):
-                return not_applicable("患者在院，书写时限未到")
+        limit = later(started, timedelta(hours=self.note_hours)) if started else None
+        if limit is not None and not case.is_past(limit):
+            return not_yet(limit, "输血后的病程记录")
         problem = "其后的病程没有写输血指征、成分与量及有无反应"
         return defect(
             Hit(transfusion.document.id, details={"transfusion": transfusion.name, "problem": problem})

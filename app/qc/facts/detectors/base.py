@@ -85,4 +85,6 @@ def _around(half: str, span: Span, within: Span, marks: str) -> Span:
 
 def alternation(terms: Iterable[str]) -> re.Pattern[str]:
     """One search for literal terms, the longest first."""
-    return re.compile("|".join(re.escape(term) for term in sorted(terms, key=lambda term: (-len(term), term))))
+    return re.compile(
+        "|".join(re.escape(term) for term in sorted(terms, key=lambda term: (-len(term), term)))
+    )

@@ -24,6 +24,7 @@ _LONGEST = 20
 _LONGEST_MASKED = 24
 _MOST_SYMPTOMS = 3
 _CAUSES = frozenset({"外伤", "停经"})
+_DISEASES = frozenset({"肿瘤", "停经", "骨折"})
 
 
 class Complaint(NamedTuple):
@@ -41,8 +42,10 @@ def complaints(reading: Reading) -> tuple[Complaint, ...]:
         return ()
     found = []
     for mention in find_mentions(reading.half, load_terms("symptoms"), section.body):
-        if mention.assertion is not Assertion.ABSENT:
-            found.extend(Complaint(t, mention.span, heads_by_term("symptoms")[t]) for t in parts(mention.term))
+        if mention.assertion is not Assertion.ABSENT and mention.term not in _DISEASES:
+            found.extend(
+                Complaint(t, mention.span, heads_by_term("symptoms")[t]) for t in parts(mention.term)
+            )
     return tuple(found)
 
 
@@ -103,7 +106,9 @@ def chief_complaint_has_many_symptoms(reading: Reading, section: Section | None)
         return Detection(False)
     named = {each.family: each.term for each in complaints(reading) if each.family not in _CAUSES}
     many = len(named) > _MOST_SYMPTOMS
-    return Detection(many, (section.body,), f"有{len(named)}个症状（{'、'.join(named.values())}）" if many else "")
+    return Detection(
+        many, (section.body,), f"有{len(named)}个症状（{'、'.join(named.values())}）" if many else ""
+    )
 
 
 @detector
@@ -112,7 +117,9 @@ def chief_complaint_is_colloquial(reading: Reading, section: Section | None) -> 
     if section is None:
         return Detection(False)
     match = _colloquial().search(reading.half, section.body.start, section.body.end)
-    return Detection(True, (span_of(match),), f"“{match.group()}”不是症状学用语") if match else Detection(False)
+    return (
+        Detection(True, (span_of(match),), f"“{match.group()}”不是症状学用语") if match else Detection(False)
+    )
 
 
 @cache

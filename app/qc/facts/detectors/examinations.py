@@ -1,0 +1,73 @@
+"""Facts of 专科检查 and 辅助检查."""
+
+import re
+
+from app.qc.facts.detectors.base import Detection, detector, heading, is_empty, span_of
+from app.records.model import Span
+from app.text.reading import Reading
+from app.text.sections import Section
+
+_UNANSWERED = re.compile(
+    r"(?:宫颈(?:质地|长度|位置|扩张)?|腹围|宫高|胎方位|先露|胎心|质地|疼痛(?:加重|缓解)因素|宫缩|活动度|肌力|肌张力|压痛|叩痛|瞳孔|呼吸音|心率|大小|边界|视力|眼压)"
+    r"\s*(?::\s*(?:cm|㎝|mm|次/分|级|°|[,。;\n]|$)|(?:cm|㎝|mm|次/分)(?=[\s,。;]|$)|(?=(?:宫颈|羊水|腹围|宫高|胎方位|先露|衔接|胎膜|宫缩)[\u4e00-\u9fff]{0,4}:))"
+)
+
+
+@detector
+def specialist_item_without_result(reading: Reading, section: Section | None) -> Detection:
+    """Whether 专科检查 holds item names with nothing behind them; an empty section is another matter."""
+    if section is None or is_empty(reading, section):
+        return Detection(False)
+    match = _UNANSWERED.search(reading.half, *section.body)
+    if match is None:
+        return Detection(False)
+    return Detection(True, (span_of(match),), f"“{match.group().strip()}”后没有结果")
+
+
+_PLACE = re.compile(
+    r"医院|[我本外]院|院外|卫生[院室所]|门诊|急诊|中心|诊所|附院|体检|妇幼|保健院|社区|我科|当地|见.{0,6}病史|入院"
+)
+_WHEN = re.compile(
+    r"[\d*]{2,4}\s*[-年/.]\s*[\d*]{1,2}|\*?-[\d*]{1,2}-[\d*]{1,2}|[\d*]{1,2}月[\d*]{1,2}日?|[\d*]{1,2}[-.][\d*]{1,2}(?=[\s,)日])"
+    r"|[今昨前]日|今天|昨天|当[日天]|日期|时间|[\d*一二两三四五六七八九十数半]+\s*[+余]?[天日月周年]余?前|见.{0,6}病史"
+)
+_DATE = re.compile(r"(?:\*|\d{2,4}|20\*+)?\s*[-年/.]\s*[\d*]{1,2}\s*[-月/.]\s*[\d*]{0,2}|[\d*]{1,2}月[\d*]{1,2}日")
+_NOTHING_DONE = re.compile(r"暂无|不详|暂缺|未查|未做|无特殊|待查|待完善|缺如|未行|待回报|^\s*无|见.{0,8}病史")
+_TEMPLATE = re.compile(r"请在此|段落结构|点击(?:此处)?(?:输入|编辑)")
+_RESULT = re.compile(r"[\u4e00-\u9fff]{2}")
+_STUDY = re.compile(
+    r"CT|MRI?|磁共振|B超|彩超|超声|心超|胃镜|肠镜|内镜|造影|钼靶|X线|胸片|DR|KUB|IVP|PET|骨显像|病理|免疫组化|活检|心电图|脑电图|肌电图|肺功能|听力|血常规|尿常规|便常规|粪常规|大便常规|血细胞|血型|血生化|生化|肝功|肾功|凝血|电解质|肿瘤|甲状腺功能|化验|血糖|血气|HPV|TCT|GBS|HCG|白带|OGTT|抗体|培养|D-二聚体|肌钙|BNP|CRP|C-反应|淀粉酶|甲胎|癌胚|实验室"
+)
+
+
+@detector
+def examinations_incomplete(reading: Reading, section: Section | None) -> Detection:
+    """Whether 辅助检查 gives results without place, time or item; an empty section or 暂无 is in order.
+
+    A place and a date hold for what follows them up to the next date or the end of the line.
+    """
+    if section is None or is_empty(reading, section):
+        return Detection(False)
+    written = reading.half[section.body.start : section.body.end]
+    if not _RESULT.search(written) or _TEMPLATE.search(written) or (len(written) < 14 and _NOTHING_DONE.search(written)):
+        return Detection(False)
+    missing = [
+        name
+        for name, pattern in (("检查地点", _PLACE), ("检查时间", _WHEN), ("检查项目", _STUDY))
+        if not pattern.search(written)
+    ]
+    if missing:
+        return Detection(True, (section.body,), f"没有写{'、'.join(missing)}")
+    return _incomplete_report(reading, section)
+
+
+def _incomplete_report(reading: Reading, section: Section) -> Detection:
+    """A report whose brackets name a place and leave out the date, or the other way round."""
+    for match in re.finditer(r"\(([^()\n]{0,30})\)", reading.half[section.body.start : section.body.end]):
+        inner = match.group(1)
+        has_place, has_time = bool(_PLACE.search(inner)), bool(_DATE.search(inner) or _WHEN.search(inner))
+        if has_place and not has_time and re.fullmatch(r"[^\d*]{0,12}(?:医院|[本我外]院|妇幼)[,\s]*", inner):
+            return Detection(True, (span_of(match).shifted(section.body.start),), f"“{match.group()}”没有写检查时间")
+    return Detection(False, heading(section)[:0])
+
+

@@ -1,0 +1,1 @@
+"""Codes of diagnoses and operations, and the hospital's own code tables."""
