@@ -69,9 +69,7 @@ def list_tables(output_format: FormatOption = Format.TEXT) -> None:
     if not tables:
         warn("还没有导入编码表；用 bingli terms import 文件.csv 导入。")
     for table in tables:
-        say(
-            f"{kind_title(table.kind)}\t{table.rows} 条\t{table.imported_at:%Y-%m-%d %H:%M}\t{table.source}"
-        )
+        say(f"{kind_title(table.kind)}\t{table.rows} 条\t{table.imported_at:%Y-%m-%d %H:%M}\t{table.source}")
 
 
 def _report(table: ReadTable, source: str) -> dict[str, object]:
@@ -92,12 +90,16 @@ def _remarks(table: ReadTable) -> list[str]:
         remarks.append(f"{table.repeated} 行与前面的行完全相同，只保留一次。")
     if table.skipped:
         lines = "、".join(map(str, table.skipped[:_SHOWN]))
-        remarks.append(f"{len(table.skipped)} 行缺编码或名称，已略过（第 {lines}{_more(table.skipped)} 行）。")
+        remarks.append(
+            f"{len(table.skipped)} 行缺编码或名称，已略过（第 {lines}{_more(table.skipped)} 行）。"
+        )
     if table.ambiguous:
         codes = "；".join(
             f"{code} {'、'.join(names)}" for code, names in list(table.ambiguous.items())[:_SHOWN]
         )
-        remarks.append(f"{len(table.ambiguous)} 个编码对应不止一个名称，均已保留：{codes}{_more(table.ambiguous)}。")
+        remarks.append(
+            f"{len(table.ambiguous)} 个编码对应不止一个名称，均已保留：{codes}{_more(table.ambiguous)}。"
+        )
     if table.malformed:
         codes = "、".join(f"第 {line} 行 {code}" for line, code in table.malformed[:_SHOWN])
         remarks.append(

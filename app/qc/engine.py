@@ -14,7 +14,7 @@ from app.qc.facts.fact import Answer
 from app.qc.result import Finding, Report, Result
 from app.qc.rule import Rule
 from app.qc.ruling import PASSED, Hit, Ruling, combine, defect, not_applicable, undetermined
-from app.qc.scoring import Profile, score
+from app.qc.scoring import Profile, assessed, score
 from app.records.model import Document, MedicalRecord
 from app.terms.table import TermsTable
 
@@ -99,7 +99,9 @@ class Checker:
         if generated:
             result = Result.model_validate(self._labeller.labelled(result.model_dump(mode="json")))
         reasons = {code: ruling.reason for code, ruling in rulings.items() if ruling.reason}
-        return Report(record, result, reasons, judged / concerned if concerned else 0.0, scored.deductions)
+        share = judged / concerned if concerned else 0.0
+        parts = assessed(result.outcomes, self.profile)
+        return Report(record, result, reasons, share, scored.deductions, scored.deciding, *parts)
 
     def _finding(self, record: MedicalRecord, rule: Rule, hit: Hit) -> Finding:
         quote = hit.evidence[0].quote if hit.evidence else ""

@@ -103,7 +103,9 @@ class Entry(NamedTuple):
         """Whether it was delivered and left blank, or crossed with “-” where that is no answer."""
         if not self.is_delivered:
             return False
-        return not self.raw if isinstance(self.raw, list | tuple | dict) else not self.text or self._dashed_away
+        return (
+            not self.raw if isinstance(self.raw, list | tuple | dict) else not self.text or self._dashed_away
+        )
 
     @property
     def _dashed_away(self) -> bool:
@@ -247,7 +249,9 @@ class FrontPageView:
             start = half.find(half_width(place)) if place else -1
             return Span(start, start + len(place)) if start >= 0 else None
         for label in items()[place].labels:
-            match = re.search(rf"(?<![\u4e00-\u9fff]){re.escape(label)} ?:? ?(?:{_TIME.pattern}|[^\s]*)", half)
+            match = re.search(
+                rf"(?<![\u4e00-\u9fff]){re.escape(label)} ?:? ?(?:{_TIME.pattern}|[^\s]*)", half
+            )
             if match:
                 return Span(match.start(), match.start() + len(match.group().rstrip()))
         return None
@@ -262,9 +266,10 @@ class FrontPageView:
             if main.says:
                 yield PageDiagnosis(
                     main.text,
-                    self._part("discharge_diagnosis_main_code", written and written.icd10),
+                    self._part("discharge_diagnosis_main_code", written.icd10 if written else None),
                     self._part(
-                        "discharge_diagnosis_main_admission_condition", written and written.admission_condition
+                        "discharge_diagnosis_main_admission_condition",
+                        written.admission_condition if written else None,
                     ),
                     is_main=True,
                 )

@@ -64,6 +64,9 @@ class Report:
         reasons: why a rule did not judge (not applicable, undetermined, error), by code.
         judged_share: rules judged (pass or defect) among those not found inapplicable, 0–1.
         deductions: points taken after caps, by rule code.
+        deciding_vetoes: the vetoes without which the grade would be better than it is.
+        assessed_points: full points of the items that concern the record, as far as they were judged,
+        total_points: and all of them.
     """
 
     record: MedicalRecord
@@ -71,3 +74,6 @@ class Report:
     reasons: Mapping[str, str]
     judged_share: float
     deductions: Mapping[str, float]
+    deciding_vetoes: tuple[str, ...] = ()
+    assessed_points: float = 0.0
+    total_points: float = 0.0

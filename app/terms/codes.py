@@ -93,5 +93,6 @@ class CodeRanges:
         """Whether ``code``, in any way of writing it, lies in one of the ranges."""
         plain = plain_code(code)
         return any(
-            plain[: len(low)] >= low and plain[: len(high or low)] <= (high or low) for low, high in self._ends
+            plain[: len(low)] >= low and plain[: len(high or low)] <= (high or low)
+            for low, high in self._ends
         )

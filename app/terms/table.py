@@ -6,7 +6,7 @@ from contextlib import closing
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from app.errors import UserError
 from app.settings import Settings
@@ -90,7 +90,7 @@ class TermsTable:
             self._connection.close()
             del self.__dict__["_connection"]
 
-    def _query(self, statement: str, *arguments: str) -> list[tuple[str, ...]]:
+    def _query(self, statement: str, *arguments: str) -> list[tuple[Any, ...]]:
         try:
             return self._connection.execute(statement, arguments).fetchall()
         except sqlite3.DatabaseError as error:

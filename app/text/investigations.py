@@ -15,10 +15,11 @@ from app.text.width import half_width
 
 _BEFORE = 16
 _AFTER = 24
+_NEXT = 3
 _CLAUSE_START = re.compile(r"[。;,:\n(]")
 _PLANNED = re.compile(r"(?:拟|完善|预约|安排|建议|必要时|择期|待|嘱|可行|应行|需行|请)[^。;,\n]{0,10}\Z")
 _DONE = re.compile(r"[^。;\n]{0,14}(?:示|提示|见|:|证实|报告|回报|结果|正常|阴性|阳性|片?显示|未)")
-_ELSEWHERE = re.compile(r"外院|院外|当地|入院前|门诊|急诊|既往|社区|乡镇|年前|月前|曾在|县医院|市医院|省医院")
+_ELSEWHERE = re.compile(r"外院|院外|当地|社区|乡镇|卫生院|县医院|市医院|省医院")
 _NAME_TAIL = re.compile(r"\(.*?\)|(?:定量|定性|测定|检测|浓度|含量|活性|水平)\Z|\A(?:血清|血浆|全血|血|静脉血)(?=..)")
 _NUMBER = re.compile(r"(?:\([^()\n]{0,10}\))?\s{0,2}[:为约是达]?\s{0,2}(?P<value>\d{1,6}(?:\.\d{1,4})?)(?![\d*.]|\s?[-~至到/]\s?\d)")
 _UNIT = re.compile(r"\s?(?P<unit>[A-Za-zμ%×*^/⁹¹²()·℃0-9]{1,14})")
@@ -32,9 +33,9 @@ class Examination(NamedTuple):
 
     Attributes:
         span: the words that name its kind.
-        regions: the regions that the words directly before it name.
+        regions: the regions that it, or the words directly before it, name.
         is_planned: whether it is only asked for.
-        is_elsewhere: whether the sentence up to it speaks of another place or time.
+        is_elsewhere: whether the sentence up to it speaks of another hospital.
     """
 
     span: Span
@@ -80,7 +81,7 @@ def _examination(half: str, match: re.Match[str]) -> Examination:
     start, end = match.span()
     before = _CLAUSE_START.split(half[max(0, start - _BEFORE) : start])[-1]
     sentence_start = max(half.rfind("。", 0, start), half.rfind("\n", 0, start), start - 60) + 1
-    regions = regions_in(before) | regions_in(match.group())
+    regions = regions_in(before) | regions_in(half[start : end + _NEXT])
     planned = _PLANNED.search(before) is not None and _DONE.match(half, end) is None
     elsewhere = _ELSEWHERE.search(half, sentence_start, start) is not None
     return Examination(Span(start, end), regions, planned, elsewhere)

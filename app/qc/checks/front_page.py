@@ -92,7 +92,8 @@ class FrontPageLate(PageCheck, name="front_page_late"):
     def rule_on_page(self, case: Case, page: FrontPageView) -> Ruling:
         """Judge the page's own time of completion, else that of the printed page."""
         written = page.entry("completed_at").raw
-        done = written if isinstance(written, datetime) else page.document and page.document.completed_at
+        printed = page.document.completed_at if page.document else None
+        done = written if isinstance(written, datetime) else printed
         if done is None or case.ended_at is None:
             return undetermined("未提供首页完成时间" if done is None else "未提供出院时间")
         elapsed = done - case.ended_at

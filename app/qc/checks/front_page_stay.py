@@ -37,7 +37,9 @@ class PageMinuteMissing(PageCheck, name="page_minute_missing"):
     def _rule_on_time(self, page: FrontPageView, key: str, otherwise: datetime | None) -> Ruling:
         entry = page.entry(key)
         if not entry.says:
-            return _midnight(otherwise) if otherwise and not entry.is_delivered else not_applicable("该项为空")
+            return (
+                _midnight(otherwise) if otherwise and not entry.is_delivered else not_applicable("该项为空")
+            )
         day = _DAY.search(entry.text)
         if day is None:
             return undetermined(f"{entry.item.title}不是可读的日期")
@@ -67,7 +69,11 @@ class LengthOfStayWrong(PageCheck, name="length_of_stay_wrong"):
 
     def rule_on_page(self, case: Case, page: FrontPageView) -> Ruling:
         """Judge the page."""
-        admitted, ended, written = case.record.encounter.admitted_at, case.ended_at, page.entry("length_of_stay")
+        admitted, ended, written = (
+            case.record.encounter.admitted_at,
+            case.ended_at,
+            page.entry("length_of_stay"),
+        )
         if admitted is None or ended is None or written.number is None:
             return undetermined("未提供入院时间、出院时间或实际住院天数")
         days = (day_of(ended) - day_of(admitted)).days
@@ -164,7 +170,9 @@ class DispositionContradicted(PageCheck, name="disposition_contradicted"):
         entry, stay = page.entry("disposition"), case.record.encounter
         written = entry.choice
         if written is None:
-            return undetermined("首页未提供离院方式") if not entry.says else not_applicable("离院方式取值不合")
+            return (
+                undetermined("首页未提供离院方式") if not entry.says else not_applicable("离院方式取值不合")
+            )
         hits = [*self._on_death(case, page, written), *self._as_told(case, page, written)]
         if not hits and stay.disposition and stay.disposition != written:
             hits = [page_hit(page, "disposition", written=written, other=f"出院登记为{stay.disposition}")]
@@ -181,7 +189,9 @@ class DispositionContradicted(PageCheck, name="disposition_contradicted"):
             hit = page_hit(page, "disposition", written=written, other=other)
             yield _with(hit, *(_first_line(note) for note in notes[:1]))
         elif written == "死亡" and not notes and closed and not case.record.encounter.died_at:
-            hit = page_hit(page, "disposition", written=written, other=f"病历没有死亡记录，却有{closed[0].kind}")
+            hit = page_hit(
+                page, "disposition", written=written, other=f"病历没有死亡记录，却有{closed[0].kind}"
+            )
             yield _with(hit, _first_line(closed[0]))
 
     def _as_told(self, case: Case, page: FrontPageView, written: str) -> Iterator[Hit]:
@@ -266,14 +276,18 @@ class DepartmentsDiffer(PageCheck, name="departments_differ"):
             return undetermined("未提供转科数据")
         if not moves:
             return not_applicable("没有转科")
-        ordered = sorted(moves, key=lambda move: (move.at is None, move.at or datetime.max.replace(tzinfo=CHINA_TIME)))
+        ordered = sorted(
+            moves, key=lambda move: (move.at is None, move.at or datetime.max.replace(tzinfo=CHINA_TIME))
+        )
         compared = (
             ("admission_department", ordered[0].from_department),
             ("discharge_department", ordered[-1].to_department),
         )
         hits = [hit for key, name in compared if name and (hit := self._differs(page, key, name))]
         transfer = page.entry("transfer_department")
-        missing = [m.to_department for m in ordered if m.to_department and not _names(transfer.text, m.to_department)]
+        missing = [
+            m.to_department for m in ordered if m.to_department and not _names(transfer.text, m.to_department)
+        ]
         if transfer.is_delivered and missing and not _is_code(transfer.text):
             problem = f"转科科别填“{transfer.text}”，实际转入{'、'.join(missing)}"
             hits.append(page_hit(page, "transfer_department", problem=problem))
@@ -293,7 +307,9 @@ def _names(written: str, department: str) -> bool:
 
 
 def _is_code(written: str) -> bool:
-    return bool(written) and not re.search(r"[\u4e00-\u9fff]", written) and re.search(r"\d", written) is not None
+    return (
+        bool(written) and not re.search(r"[\u4e00-\u9fff]", written) and re.search(r"\d", written) is not None
+    )
 
 
 class IntensiveCareTimesContradict(PageCheck, name="intensive_care_times_contradict"):

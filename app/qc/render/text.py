@@ -66,8 +66,17 @@ def score_line(report: Report) -> str:
     result = report.result
     if result.score is None:
         return "得分 —（没有可以判定的规则）"
-    veto = f"，单项否决 {'、'.join(result.vetoes)}" if result.vetoes else ""
-    return f"得分 {result.score:g}    等级 {result.grade}级{veto}    可判定比例 {report.judged_share:.0%}"
+    return f"得分 {result.score:g}    等级 {grade_text(report)}    可判定比例 {report.judged_share:.0%}"
+
+
+def grade_text(report: Report) -> str:
+    """The grade with the vetoes found, by code and title; those that decided it say so."""
+    result = report.result
+    titles = {finding.rule: finding.title for finding in result.findings}
+    named = [f"{code} {titles[code]}" for code in report.deciding_vetoes or result.vetoes]
+    why = "由单项否决" if report.deciding_vetoes else "有单项否决"
+    suffix = f"（{why} {'、'.join(named)}{'决定' if report.deciding_vetoes else ''}）" if named else ""
+    return f"{result.grade}级{suffix}"
 
 
 def outcome_line(report: Report) -> str:
