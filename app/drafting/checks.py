@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Iterable
 from typing import Literal, NamedTuple
 
-from app.drafting.normal import Assertion, NormalText, Quantity, content_of, lexicon
+from app.drafting.normal import Assertion, NormalText, Quantity, lexicon
 
 CheckName = Literal[
     "numbers", "dates", "drugs", "doses", "laterality", "negation", "opposites", "diagnoses", "operations", "plan"
@@ -67,8 +67,7 @@ def _check_quantity(wanted: Quantity, source: NormalText) -> CheckResult:
         swapped = wanted.label and all(_belongs_elsewhere(wanted, q, source) for q in same)
         return CheckResult("numbers", "contradicts" if swapped else "agrees", about)
     rivals = (q for q in source.quantities if _is_rival(wanted, q))
-    thing = content_of(wanted.label)
-    is_spoken_of = len(thing) < 2 or _share_a_pair(thing, source.words)
+    is_spoken_of = len(wanted.label) < 2 or _share_a_pair(wanted.label, source.words)
     return CheckResult("numbers", "contradicts" if is_spoken_of and any(rivals) else "absent", about)
 
 

@@ -24,6 +24,7 @@ _CHINESE_NUMBER = re.compile(
 _ORDINAL = re.compile(r"第([一二三四五六七八九十]{1,3})")
 _ROMAN = re.compile(r"(?<![a-z])(iv|iii|ii|i|v)(?=\s*[级期型度])")
 _ROMAN_VALUES = {"i": "1", "ii": "2", "iii": "3", "iv": "4", "v": "5"}
+_STRENGTH = re.compile(r"(\d)\s*([-+])(?=\s*级)")
 _POWER_UNIT = re.compile(r"(?:[×xX*]\s*10|[eE])\s*\^?\s*(⁹|9|¹²|12)\s*/\s*[lL]")
 _HALVES = (("半小时", "30分钟"), ("半年", "6个月"), ("半个月", "15天"), ("半月", "15天"), ("半天", "12小时"))
 
@@ -138,6 +139,8 @@ def normalise(text: str) -> str:
     text = text.replace("μ", "u").replace("°c", "℃")
     for half, whole in _HALVES:
         text = text.replace(half, whole)
+    # Muscle strength 4- and 4+ lie between the grades (MRC).
+    text = _STRENGTH.sub(lambda m: f"{int(m[1]) + (0.3 if m[2] == '+' else -0.3):g}", text)
     text = _ROMAN.sub(lambda m: _ROMAN_VALUES[m[1]], text)
     text = _CHINESE_NUMBER.sub(lambda m: str(_chinese_value(m[1])), text)
     text = _ORDINAL.sub(lambda m: f"第{_chinese_value(m[1])}", text)
@@ -298,7 +301,7 @@ def _quantities(text: str) -> Iterator[Quantity]:
 def _label_before(text: str, at: int) -> str:
     before = _CLAUSE_END.split(text[max(0, at - 12) : at].rstrip(_BESIDE_NUMBER))[-1]
     found = re.search(r"[\u4e00-\u9fa5a-z][\u4e00-\u9fa5a-z0-9]*$", before.replace(" ", ""))
-    return found[0][-6:] if found else ""
+    return content_of(found[0][-6:]) if found else ""
 
 
 def _side_before(text: str, at: int) -> str:

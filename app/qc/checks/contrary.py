@@ -104,15 +104,13 @@ def _fever(case: Case, reading: Reading, state: Span) -> Iterator[Hit]:
     ended = case.ended_at
     if not said or not ended:
         return
-    for vitals in case.record.vitals or ():
-        if vitals.at and vitals.temperature and vitals.temperature >= _FEVER:
-            if timedelta(0) <= ended - vitals.at <= timedelta(hours=24):
-                place = reading.document.evidence(Span(*said.span()))
-                chart = f"{vitals.at:%m-%d %H:%M}体温{vitals.temperature:g}℃"
-                yield Hit(
-                    reading.document.id, "出院情况", (place,), {"said": said.group(), "source": "体温单", "otherwise": chart}
-                )
-                return
+    fevers = [v for v in case.record.vitals or () if v.at and v.temperature and v.temperature >= _FEVER]
+    recent = [v for v in fevers if v.at and timedelta(0) <= ended - v.at <= timedelta(hours=24)]
+    if recent:
+        place = reading.document.evidence(Span(*said.span()))
+        chart = f"{recent[-1].at:%m-%d %H:%M}体温{recent[-1].temperature:g}℃"
+        details = {"said": said.group(), "source": "体温单", "otherwise": chart}
+        yield Hit(reading.document.id, "出院情况", (place,), details)
 
 
 class SignsExcludeDiagnosis(DocumentCheck, name="signs_exclude_diagnosis"):
@@ -216,10 +214,7 @@ def _scored(half: str) -> Iterator[_Score]:
     pattern, scales = _scales()
     for name in pattern.finditer(half):
         scale = scales[name.group().strip().removesuffix("昏迷").strip()]
-        if scale.name == "GCS":
-            score = _gcs(half, name, scale)
-        else:
-            score = _sum(half, name, scale)
+        score = _gcs(half, name, scale) if scale.name == "GCS" else _sum(half, name, scale)
         if score:
             yield score
 

@@ -151,12 +151,14 @@ class ReportNotDiscussed(Check, name="report_not_discussed"):
                 continue
             if order.executed_at is None or is_cancelled(order):
                 continue
-            if any(is_order_of(order, report) for report in case.record.exam_reports or ()):
-                yield PASSED
-            elif any(order.id and result.order_id == order.id for result in case.record.lab_results or ()):
+            is_reported = any(is_order_of(order, report) for report in case.record.exam_reports or ())
+            if is_reported or self._has_result(case, order):
                 yield PASSED
             else:
                 yield self._without_report(case, order, order.executed_at, kind)
+
+    def _has_result(self, case: Case, order: Order) -> bool:
+        return any(order.id and result.order_id == order.id for result in case.record.lab_results or ())
 
     def _without_report(self, case: Case, order: Order, executed: datetime, kind: str) -> Ruling:
         due, ended = later(executed, timedelta(hours=self.due_hours)), case.ended_at
@@ -223,7 +225,7 @@ def _repeats_finding(case: Case, half: str, report: ExamReport) -> bool:
     earlier = [
         case.reading(d).half for d in case.record.documents or () if (w := written(d)) and w < report.reported_at
     ]
-    return any(phrase not in text for phrase in phrases for text in earlier) if earlier else True
+    return any(all(phrase not in text for text in earlier) for phrase in phrases)
 
 
 class PathologyUnmatched(ReportNotDiscussed, name="pathology_unmatched"):

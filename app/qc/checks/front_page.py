@@ -14,7 +14,7 @@ from app.qc.checks.deadline import elapsed_text
 from app.qc.front_page import Entry, FrontPageView, Item, items
 from app.qc.ruling import PASSED, Hit, Ruling, defect, not_applicable, not_yet, undetermined
 from app.qc.timeline import later
-from app.records.model import DocumentType
+from app.records.model import DocumentType, Evidence
 from app.terms.codes import CodeRanges
 
 _PAGE = "病案首页"
@@ -30,6 +30,11 @@ def page_hit(page: FrontPageView, *places: str, **details: object) -> Hit:
     """A hit on the front page, shown by items (by key) or words where the printed page has them."""
     document_id = page.document.id if page.document else None
     return Hit(document_id, None, page.evidence(*places), details)
+
+
+def with_evidence(hit: Hit, *evidence: Evidence) -> Hit:
+    """The hit, shown by further places: the other side of a contradiction."""
+    return Hit(hit.document_id, hit.section, (*hit.evidence, *evidence), hit.details)
 
 
 class PageCheck(Check):

@@ -8,7 +8,7 @@ from functools import cached_property
 from pydantic import ConfigDict, Field
 
 from app.qc.case import Case
-from app.qc.checks.front_page import PageCheck, page_hit
+from app.qc.checks.front_page import PageCheck, page_hit, with_evidence
 from app.qc.front_page import Entry, FrontPageView, chosen, items
 from app.qc.ruling import PASSED, Hit, Ruling, defect, not_applicable, undetermined
 from app.qc.timeline import day_of
@@ -254,7 +254,7 @@ class AdmissionNoteDiffers(PageCheck, name="admission_note_differs"):
     def _hit(self, page: FrontPageView, key: str, other: str, where: str, *there: Evidence) -> Hit:
         entry = page.entry(key)
         hit = page_hit(page, key, item=entry.item.title, written=entry.text, where=where, other=other)
-        return Hit(hit.document_id, None, (*hit.evidence, *there), hit.details)
+        return with_evidence(hit, *there)
 
     def _value(self, key: str, written: str) -> str | None:
         """What a written value stands for, as far as it can be compared."""

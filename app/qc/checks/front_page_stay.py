@@ -8,7 +8,7 @@ from functools import cached_property
 from pydantic import ConfigDict, Field
 
 from app.qc.case import Case
-from app.qc.checks.front_page import PageCheck, page_hit
+from app.qc.checks.front_page import PageCheck, page_hit, with_evidence
 from app.qc.front_page import FrontPageView
 from app.qc.ruling import PASSED, Hit, Ruling, combine, defect, not_applicable, undetermined
 from app.qc.timeline import day_of
@@ -113,7 +113,7 @@ class DeathTimeDiffers(PageCheck, name="death_time_differs"):
             return PASSED
         details = {"left": f"{_local(left):%Y-%m-%d %H:%M}", "died": f"{_local(died):%Y-%m-%d %H:%M}"}
         hit = page_hit(page, "discharged_at", **details)
-        return defect(_with(hit, *_label(case, note, "死亡日期")))
+        return defect(with_evidence(hit, *_label(case, note, "死亡日期")))
 
     def _death(self, case: Case) -> tuple[datetime | None, Document | None]:
         note = next(iter(case.record.documents_of(*_DEATH_TYPES[:2])), None)
@@ -141,10 +141,6 @@ def _label(case: Case, document: Document | None, section: str) -> tuple[Evidenc
     if document is None or found is None:
         return ()
     return (document.evidence(Span(found.heading.start, max(found.heading.end, found.body.end))),)
-
-
-def _with(hit: Hit, *evidence: Evidence) -> Hit:
-    return Hit(hit.document_id, hit.section, (*hit.evidence, *evidence), hit.details)
 
 
 class DispositionContradicted(PageCheck, name="disposition_contradicted"):
@@ -187,12 +183,12 @@ class DispositionContradicted(PageCheck, name="disposition_contradicted"):
         if written != "死亡" and (notes or case.record.encounter.died_at):
             other = f"病历有{notes[0].kind}" if notes else "患者已死亡"
             hit = page_hit(page, "disposition", written=written, other=other)
-            yield _with(hit, *(_first_line(note) for note in notes[:1]))
+            yield with_evidence(hit, *(_first_line(note) for note in notes[:1]))
         elif written == "死亡" and not notes and closed and not case.record.encounter.died_at:
             hit = page_hit(
                 page, "disposition", written=written, other=f"病历没有死亡记录，却有{closed[0].kind}"
             )
-            yield _with(hit, _first_line(closed[0]))
+            yield with_evidence(hit, _first_line(closed[0]))
 
     def _as_told(self, case: Case, page: FrontPageView, written: str) -> Iterator[Hit]:
         for document in self._last_notes(case):
@@ -203,7 +199,7 @@ class DispositionContradicted(PageCheck, name="disposition_contradicted"):
                     if assertion_at(document.text, span) is Assertion.PRESENT:
                         other = f"{document.title or document.kind}写“{span.of(document.text)}”"
                         hit = page_hit(page, "disposition", written=written, other=other)
-                        yield _with(hit, document.evidence(span))
+                        yield with_evidence(hit, document.evidence(span))
 
     def _last_notes(self, case: Case) -> Iterator[Document]:
         yield from case.record.documents_of(*_DISCHARGE_TYPES)
@@ -251,7 +247,7 @@ class ReadmissionPlanContradicted(PageCheck, name="readmission_plan_contradicted
             if span := self._told(case, document):
                 problem = f"填“无”，而{document.title or document.kind}写“{span.of(document.text)}”"
                 hit = page_hit(page, plan.item.key, problem=problem)
-                return defect(_with(hit, document.evidence(span)))
+                return defect(with_evidence(hit, document.evidence(span)))
         return PASSED
 
     def _told(self, case: Case, document: Document) -> Span | None:
@@ -374,7 +370,7 @@ class RescueCountDiffers(PageCheck, name="rescue_count_differs"):
         if count != len(records):
             problem = f"首页填抢救{count:g}次，病历有抢救记录{len(records)}份"
             hit = page_hit(page, "rescue_count", problem=problem)
-            return defect(_with(hit, *map(_first_line, records[:3])))
+            return defect(with_evidence(hit, *map(_first_line, records[:3])))
         return PASSED
 
 

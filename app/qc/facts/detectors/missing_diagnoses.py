@@ -33,21 +33,20 @@ class _Missing(NamedTuple):
 
 
 @detector
-def diagnosis_missing(reading: Reading, section: Section | None) -> Detection | None:
+def diagnosis_missing(reading: Reading, section: Section | None) -> Detection:
     """Whether a chronic disease of the history or a conclusion of an examination is not among the diagnoses.
 
     Looked for in 既往史, 现病史 and 辅助检查, verbatim, not denied; what a listed diagnosis contains is not missing.
-    ``None`` where nothing is found, for reasoning may still find more.
     """
     listed = all_diagnoses(reading)
     if not listed:
-        return None
+        return Detection(False)
     names = "\n".join(each.name for each in listed)
     found: dict[str, _Missing] = {}
     for each in (*_diseases(reading, names), *_conclusions(reading, names)):
         found.setdefault(each.name, each)
     if not found:
-        return None
+        return Detection(False)
     shown = list(found.values())[:_SHOWN]
     text = reading.document.text
     detail = "、".join(f"{each.name}（见“{each.source.of(text)}”）" for each in shown)

@@ -38,12 +38,26 @@ def diagnosed_disease_untold(reading: Reading, section: Section | None) -> Detec
         for diagnosis in diagnoses_of(reading, place)[1:]:
             for mention in find_mentions(reading.half, load_terms("chronic_diseases"), diagnosis.span):
                 family = heads_by_term("chronic_diseases")[mention.term]
-                if family in _ALWAYS_NAMED and family not in told and mention.term not in before:
+                if family in _NAMED and family not in told and not _explained(family, reading):
                     return Detection(True, (mention.span,), f"诊断中的{mention.term}在病史、查体和检查中都没有体现")
     return Detection(False)
 
 
-_ALWAYS_NAMED = frozenset({"高血压", "糖尿病", "冠心病", "慢性阻塞性肺疾病", "慢性胃炎", "慢性肾脏病", "脑梗死"})
+_NAMED = {
+    "高血压": re.compile("血压"),
+    "糖尿病": re.compile("血糖|多饮"),
+    "冠心病": re.compile("胸闷|胸痛|心悸|心前区"),
+    "慢性阻塞性肺疾病": re.compile("咳|喘|气促|气急|呼吸"),
+    "慢性胃炎": re.compile("腹|胃|恶心|呕|酸|嗳|黑便|剑突"),
+    "慢性肾脏病": re.compile("肌酐|肾功能|尿|水肿|浮肿|透析"),
+    "脑梗死": re.compile("头|晕|无力|麻木|言语|偏瘫|口角"),
+}
+"""Diseases that a history names; what of 主诉 (for the kidney: of the whole note) may have led to them just now."""
+
+
+def _explained(family: str, reading: Reading) -> bool:
+    where = reading.half if family == "慢性肾脏病" else reading.body("主诉")
+    return bool(_NAMED[family].search(where))
 
 
 def _told(text: str) -> set[str]:
@@ -74,7 +88,7 @@ def operation_without_account(reading: Reading, section: Section | None) -> Dete
     """Whether 既往史 tells of an operation without anaesthesia and effect (or 不详)."""
     if section is None:
         return Detection(False)
-    for mention in _own(reading, section, (*load_terms("operations"), "手术")):
+    for mention in _own(reading, section, (*load_terms("operations"), "手术", "切除")):
         end = _end_of_account(reading.half, mention.span.end, section.body.end)
         if not _is_heading(reading.half, mention.span) and not _OPERATION_ACCOUNT.search(
             reading.half, mention.span.start, end

@@ -1,6 +1,7 @@
 """Care before admission, as 现病史 tells of it: each visit with its time, place and treatment."""
 
 import re
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from app.qc.facts.detectors.base import Detection, clause_around, detector, sentence_around, span_of
@@ -11,7 +12,7 @@ from app.text.sections import Section
 from app.text.times import find_dates, find_durations
 
 _PLACE = re.compile(
-    r"医院|[我本外当]院|院外|卫生[院室所]|门诊|急诊|中心|诊所|社区|妇幼|保健院|当地|我科|本科|附院|\*科|医务室|ICU|病房|专科"
+    r"医院|[我本外当]院|院外|卫生[院室所]|门诊|急诊|中心|诊所|社区|妇幼|保健院|当地|我科|本科|附院|\*科|医务室|ICU|病房|[\u4e00-\u9fff]{2}科"
 )
 _VISIT = re.compile(
     r"(?<!未)(?<!未及时)(?<!未予)(?:就诊|就医|求诊|求治|诊治于|住院治疗|转至|转入)(?!史)"
@@ -19,10 +20,10 @@ _VISIT = re.compile(
     r"|(?:医院|[我本外]院|当地)[^,。;]{0,6}(?:查|行|予|检查|诊断|住院|考虑)"
 )
 _EXAMINED = re.compile(
-    r"(?:行|查|复查|检查|体检)[^,。;]{0,14}(?:CT|MRI?|磁共振|B超|彩超|超声|胃镜|肠镜|造影|钼靶|X线|胸片|病理|穿刺|活检|心电图|血常规|尿常规|生化)"
+    r"(?<!复)(?:行|查|检查|体检)[^,。;]{0,14}(?:CT|MRI?|磁共振|B超|彩超|超声|胃镜|肠镜|造影|钼靶|X线|胸片|病理|穿刺|活检|心电图|血常规|尿常规|生化)"
 )
 _PREGNANCY = re.compile(r"产前检查|产检|排畸|孕囊|唐氏|末次月经|停经|孕[早中晚期]|孕\s*[\d*一二三四五六七八九十]+\s*[周月+]|建卡|OGTT")
-_ADMITTED = re.compile(r"收入|收住|收治|收.{0,4}科|入院|入住|入我?科|拟诊|住院|\*科\*")
+_ADMITTED = re.compile(r"收入|收住|收治|收.{0,4}科|[至来到][我本][院科]|入院|入住|入我?科|拟诊|住院|\*科\*")
 _DONE = re.compile(r"查|检|示|予|诊断|考虑|治疗|口服|建议|嘱")
 _INFERRED_TIME = re.compile(
     r"遂|随即|随后|当时|即(?!可)|立即|急(?!性|诊)|今|昨|当日|当天|次日|同日|同时|后来|之后|期间|近日|近期|期|入院前|发病后|术后|孕|停经|后(?=至|到|在|于|又|再|来|转|行|查|就)|日前|凌晨|早上|上午|下午|晚|夜间|\d时|[\d*]+[-.年月][\d*]"
@@ -50,17 +51,20 @@ def visits(reading: Reading, section: Section) -> tuple[Visit, ...]:
     stands for one.
     """
     told = course(reading, section)
-    cues = [span_of(m) for m in _VISIT.finditer(reading.half, *told)] or [
-        span_of(m) for m in _EXAMINED.finditer(reading.half, *told)
-    ][:1]
+    found = _split(reading, told, [span_of(m) for m in _VISIT.finditer(reading.half, *told)])
+    if found and _is_this_admission(reading, found[-1]):
+        found = found[:-1]
+    return found or _split(reading, told, [span_of(m) for m in _EXAMINED.finditer(reading.half, *told)][:1])
+
+
+def _split(reading: Reading, told: Span, cues: Sequence[Span]) -> tuple[Visit, ...]:
     opened: list[tuple[Span, int]] = []
     for cue in cues:
         sentence = sentence_around(reading.half, cue, told)
         if (not opened or sentence.start > opened[-1][1]) and not _PREGNANCY.search(reading.half, *sentence):
             opened.append((cue, sentence.start))
     ends = [start for _, start in opened][1:] + [told.end]
-    found = tuple(Visit(cue, Span(start, end)) for (cue, start), end in zip(opened, ends, strict=False))
-    return found[:-1] if found and _is_this_admission(reading, found[-1]) else found
+    return tuple(Visit(cue, Span(start, end)) for (cue, start), end in zip(opened, ends, strict=False))
 
 
 def _is_this_admission(reading: Reading, visit: Visit) -> bool:

@@ -1,0 +1,1 @@
+"""Audits of many records: streamed in, checked on every core, resumable, reported."""
