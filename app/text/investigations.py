@@ -140,9 +140,11 @@ def _stands_alone(half: str, start: int, end: int, name: str) -> bool:
 
 def values_of(half: str, item: str, within: Span | None = None) -> Iterator[Value]:
     """The numbers that directly follow an item's name; ranges, limits (>80) and masked numbers are none."""
+    seen: set[int] = set()
     for span in find_item(half, item, within):
         number = _NUMBER.match(half, span.end)
-        if number:
+        if number and number.end() not in seen:
+            seen.add(number.end())
             unit = _UNIT.match(half, number.end())
             yield Value(
                 Span(span.start, number.end()), float(number["value"]), unit["unit"].strip("()") if unit else ""

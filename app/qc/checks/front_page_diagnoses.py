@@ -47,12 +47,13 @@ class SymptomAsMain(PageCheck, name="symptom_as_main"):
             return undetermined(_NO_CODES) if main else not_applicable(_NO_MAIN)
         if main.code not in self._symptoms:
             return PASSED
-        diseases = [d for d in page.diagnoses if not d.is_main and d.code and d.code not in self._symptoms]
+        others = [(d.name, d.code) for d in page.diagnoses if not d.is_main and d.code]
+        diseases = [(name, code) for name, code in others if code not in self._symptoms]
         if not diseases:
             return PASSED
-        for disease in diseases:
-            if any(main.code in symptom and disease.code in causes for symptom, causes in self._causes):
-                return defect(page_hit(page, main.name, disease.name, main=main.name, disease=disease.name))
+        for name, code in diseases:
+            if any(main.code in symptom and code in causes for symptom, causes in self._causes):
+                return defect(page_hit(page, main.name, name, main=main.name, disease=name))
         return undetermined("其他诊断能否解释该症状须人工判断")
 
 
@@ -355,10 +356,11 @@ class PathologyOnPage(PageCheck, name="pathology_on_page"):
 
     def _reports(self, case: Case) -> Iterator[ExamReport]:
         """The pathology reports that were there before the stay ended."""
+        end = case.ended_at
         for report in case.record.exam_reports or ():
-            if report.modality == "病理" and (report.impression or report.finding):
-                if not case.ended_at or not report.reported_at or report.reported_at <= case.ended_at:
-                    yield report
+            came_later = end and report.reported_at and report.reported_at > end
+            if report.modality == "病理" and (report.impression or report.finding) and not came_later:
+                yield report
 
 
 class DeliveryOutcomeMissing(PageCheck, name="delivery_outcome_missing"):

@@ -209,9 +209,9 @@ class PageOperationDiffers(PageCheck, name="page_operation_differs"):
 
     def _rule_on(self, case: Case, page: FrontPageView, row: PageOperation, done: list[Procedure]) -> Ruling:
         same = [p for p in done if _same(row, p)]
-        if not same and row.is_main and len(done) == 1 and len(page.operations) == 1:
-            if same_operation(row.name, done[0].name or row.name) is not False:
-                same = done
+        only_ones = len(done) == 1 and len(page.operations) == 1
+        if not same and only_ones and same_operation(row.name, done[0].name or row.name) is not False:
+            same = done
         if not same:
             return not_applicable("对应不上")
         differing = [list(self._differences(row, procedure)) for procedure in same]

@@ -10,7 +10,14 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from app.qc.case import Case
 from app.qc.checks.base import Check
-from app.qc.checks.correspondence import is_of_stay, notes_from, report_name, sentence_around, tells_report, written
+from app.qc.checks.correspondence import (
+    is_of_stay,
+    notes_from,
+    report_name,
+    sentence_around,
+    tells_report,
+    written,
+)
 from app.qc.checks.order_of_events import shown
 from app.qc.ruling import PASSED, Hit, Ruling, combine, defect, not_applicable, not_yet, undetermined
 from app.qc.timeline import day_of, later
@@ -107,7 +114,7 @@ def _same(value: Value, result: LabResult) -> bool:
     if number is None:
         return False
     decimals = len(f"{value.value!r}".partition(".")[2].rstrip("0"))
-    return abs(round(number, decimals) - value.value) < 10**-decimals * 0.51 + 1e-9
+    return abs(round(number, decimals) - value.value) <= 0.51 * pow(10.0, -decimals)
 
 
 class Limits(BaseModel):

@@ -374,16 +374,18 @@ class CopiedError(Check, name="copied_error"):
 
 
 def _wrong_days(case: Case, first: Document, copy: Document) -> Iterator[Hit]:
-    days = {p.started_at.date() for p in case.record.procedures or () if p.started_at}
-    source = {m["day"]: m for m in _DAY_AFTER.finditer(case.reading(first).half)}
-    moments = course_moment(first).date(), course_moment(copy).date()
+    """The first count of days that was true of the earlier note and cannot be of the later one."""
+    operated = {p.started_at.date() for p in case.record.procedures or () if p.started_at}
+    then, now = course_moment(first).date(), course_moment(copy).date()
+    counts = {(now - day).days for day in operated if day <= now}
+    if then == now or not counts:
+        return
+    source = {m["day"]: Span(*m.span()) for m in _DAY_AFTER.finditer(case.reading(first).half)}
     for match in _DAY_AFTER.finditer(case.reading(copy).half):
         said = int(match["day"])
-        true = {(moments[1] - day).days for day in days if day <= moments[1]}
-        was_true = any((moments[0] - day).days == said for day in days)
-        if moments[0] != moments[1] and true and was_true and match["day"] in source:
-            if all(abs(said - each) > 1 for each in true):
-                places = (copy.evidence(Span(*match.span())), first.evidence(Span(*source[match["day"]].span())))
-                details = {"copy": _title(copy), "source": _title(first), "true": "、".join(map(str, sorted(true)))}
-                yield Hit(copy.id, None, places, details)
-                return
+        was_true = any((then - day).days == said for day in operated)
+        if was_true and match["day"] in source and all(abs(said - count) > 1 for count in counts):
+            places = (copy.evidence(Span(*match.span())), first.evidence(source[match["day"]]))
+            true = "、".join(map(str, sorted(counts)))
+            yield Hit(copy.id, None, places, {"copy": _title(copy), "source": _title(first), "true": true})
+            return

@@ -26,7 +26,7 @@ from app.text.times import Duration, find_durations
 
 # --- clinical picture -------------------------------------------------------------------------------------
 
-_SINCE_THEN = re.compile(r"现|目前|今|后|缓解|消失|好转|好|减轻|当时|平时|期间|入院|曾|间歇|发作")
+_SINCE_THEN = re.compile(r"现(?=无|未|已|在)|目前|今|治疗后|休息后|服药后|术后|用药后|输液后|缓解|消失|好转|减轻|当时|平时|期间|入院|曾")
 
 
 @detector

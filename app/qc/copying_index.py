@@ -1,0 +1,225 @@
+"""Copied discussions across the patients of one department (L-504): an index that scales to a hospital-year.
+
+A first course note's discussion goes in as 64 MinHash values over pieces of four characters. Notes of one
+department and one main diagnosis that share a band of them are compared exactly. On disk the index keeps, for each
+note, its values, its compressed content and three numbers for each band; in memory it keeps nothing.
+"""
+
+import re
+import sqlite3
+import zlib
+from collections.abc import Iterable, Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import NamedTuple, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from app.qc.ruling import Hit
+from app.records.model import Document, MedicalRecord, Span
+from app.text.diagnoses import canonical, find_diagnoses
+from app.text.likeness import Content, content_of, likeness
+from app.text.reading import Reading
+from app.text.sections import Section
+
+HASHES = 64
+_ROWS = 3
+_BANDS = HASHES // _ROWS
+_SECTIONS = ("拟诊讨论", "诊断依据", "鉴别诊断")
+_DIAGNOSES = ("初步诊断", "入院诊断")
+_NUMBER = re.compile(r"\d+(?:\.\d+)?")
+_OWN_NUMBERS = 2
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS note (
+    number INTEGER PRIMARY KEY, record_id TEXT NOT NULL, document_id TEXT NOT NULL, kin TEXT NOT NULL,
+    start INTEGER NOT NULL, finish INTEGER NOT NULL, content BLOB NOT NULL, numbers TEXT NOT NULL, own TEXT NOT NULL,
+    UNIQUE (record_id, document_id));
+CREATE TABLE IF NOT EXISTS band (key INTEGER NOT NULL, note INTEGER NOT NULL, PRIMARY KEY (key, note)) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS band_note ON band (note);
+"""
+
+
+class NotePlace(NamedTuple):
+    """A discussion: ``span`` reaches from its first section to its last, in the document's text."""
+
+    record_id: str
+    document_id: str
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class CopyMatch:
+    """Two discussions of different patients that say the same; ``likeness`` is 0–1."""
+
+    place: NotePlace
+    other: NotePlace
+    likeness: float
+
+    def mirrored(self) -> "CopyMatch":
+        """The same match as seen from the other record."""
+        return CopyMatch(self.other, self.place, self.likeness)
+
+    def hit(self, record: MedicalRecord) -> Hit:
+        """The finding in ``record``, which must be that of ``place``."""
+        document = record.documents_by_id[self.place.document_id]
+        details = {"similarity": f"{self.likeness:.0%}", "other": self.other.record_id}
+        return Hit(document.id, _SECTIONS[0], (document.evidence(self.place.span),), details)
+
+
+class _Note(NamedTuple):
+    place: NotePlace
+    kin: str
+    content: Content
+    numbers: frozenset[str]
+    own: frozenset[str]
+
+
+class CopyingIndex:
+    """Finds discussions copied from patient to patient, whatever the order in which records come.
+
+    Two discussions match when their likeness (``app.text.likeness``) reaches ``limit`` and they do not each hold
+    at least two numbers of their own patient. Adding a record again replaces what it left before.
+    """
+
+    def __init__(self, path: Path | None = None, *, limit: float = 0.95, minimum_characters: int = 60) -> None:
+        """Open or make the index at ``path``; without one it lives in memory."""
+        self._limit = limit
+        self._minimum = minimum_characters
+        self._database = sqlite3.connect(path or ":memory:")
+        self._database.execute("PRAGMA journal_mode=WAL")
+        self._database.execute("PRAGMA synchronous=OFF")
+        self._database.executescript(_SCHEMA)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Write what is pending and close the file."""
+        self._database.commit()
+        self._database.close()
+
+    def __len__(self) -> int:
+        with closing(self._database.execute("SELECT COUNT(*) FROM note")) as rows:
+            return int(rows.fetchone()[0])
+
+    def add(self, record: MedicalRecord) -> tuple[CopyMatch, ...]:
+        """Take in a record's first course note; give its matches among the notes already there.
+
+        A record without department, main diagnosis or a discussion long enough is left out.
+        """
+        note = _read_note(record, self._minimum)
+        self._forget(record.record_id)
+        if note is None:
+            return ()
+        keys = _band_keys(note)
+        found = tuple(m for other in self._candidates(keys, note) if (m := self._match(note, other)))
+        self._store(note, keys)
+        return tuple(sorted(found, key=lambda match: match.other))
+
+    def _forget(self, record_id: str) -> None:
+        numbers = self._database.execute("SELECT number FROM note WHERE record_id = ?", (record_id,)).fetchall()
+        self._database.executemany("DELETE FROM band WHERE note = ?", numbers)
+        self._database.executemany("DELETE FROM note WHERE number = ?", numbers)
+
+    def _store(self, note: _Note, keys: Iterable[int]) -> None:
+        cursor = self._database.execute(
+            "INSERT INTO note (record_id, document_id, kin, start, finish, content, numbers, own)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                note.place.record_id,
+                note.place.document_id,
+                note.kin,
+                *note.place.span,
+                zlib.compress(note.content.text.encode()),
+                " ".join(sorted(note.numbers)),
+                " ".join(sorted(note.own)),
+            ),
+        )
+        rows = [(key, cursor.lastrowid) for key in keys]
+        self._database.executemany("INSERT OR IGNORE INTO band VALUES (?, ?)", rows)
+
+    def _candidates(self, keys: list[int], note: _Note) -> Iterator[_Note]:
+        marks = ",".join("?" * len(keys))
+        rows = self._database.execute(
+            "SELECT DISTINCT record_id, document_id, start, finish, content, numbers, own FROM note"
+            f" JOIN band ON band.note = note.number WHERE band.key IN ({marks}) AND kin = ?",  # noqa: S608 - marks only
+            (*keys, note.kin),
+        ).fetchall()
+        for record_id, document_id, start, finish, content, numbers, own in rows:
+            place = NotePlace(record_id, document_id, Span(start, finish))
+            text = content_of(zlib.decompress(content).decode())
+            yield _Note(place, note.kin, text, frozenset(numbers.split()), frozenset(own.split()))
+
+    def _match(self, note: _Note, other: _Note) -> CopyMatch | None:
+        alike = likeness(note.content, other.content, self._limit)
+        if alike < self._limit or _both_individual(note, other):
+            return None
+        return CopyMatch(note.place, other.place, alike)
+
+
+def _both_individual(one: _Note, other: _Note) -> bool:
+    return min(len(one.own - other.numbers), len(other.own - one.numbers)) >= _OWN_NUMBERS
+
+
+def _read_note(record: MedicalRecord, minimum: int) -> _Note | None:
+    department = record.encounter.department
+    for document in record.documents_of("首次病程记录"):
+        reading = Reading(document)
+        main = _main_diagnosis(record, reading)
+        sections = [s for s in reading.sections if s.name in _SECTIONS and s.body.start < s.body.end]
+        if not department or not main or not sections:
+            continue
+        said = "\n".join(section.body.of(document.text) for section in sections)
+        content = content_of(said.replace(record.patient.name or "\0", ""))
+        if len(content.text) >= minimum:
+            span = Span(min(s.body.start for s in sections), max(s.body.end for s in sections))
+            place = NotePlace(record.record_id, document.id, span)
+            numbers = frozenset(_NUMBER.findall(said))
+            return _Note(place, f"{department}\x1f{main}", content, numbers, _own(document, sections, numbers))
+    return None
+
+
+def _own(document: Document, sections: Iterable[Section], numbers: frozenset[str]) -> frozenset[str]:
+    """The numbers of the discussion that the rest of the note tells of this patient too."""
+    rest = document.text
+    for body in sorted({s.body for s in sections}, reverse=True):
+        rest = rest[: body.start] + rest[body.end :]
+    return frozenset(n for n in numbers & set(_NUMBER.findall(rest)) if len(n) >= 2)
+
+
+def _main_diagnosis(record: MedicalRecord, reading: Reading) -> str:
+    for section in reading.sections:
+        if section.name in _DIAGNOSES:
+            for mention in find_diagnoses(reading.document.text, section.body):
+                return canonical(mention.name)
+    first = (d for d in record.diagnoses or () if d.rank == 1 and d.name and d.stage in ("初步", "入院", "出院"))
+    return next((canonical(d.name or "") for d in first), "")
+
+
+_SEEDS = np.random.default_rng(20260101)
+_FACTORS = _SEEDS.integers(1, 2**63, HASHES, dtype=np.uint64) | np.uint64(1)
+_SUMMANDS = _SEEDS.integers(0, 2**63, HASHES, dtype=np.uint64)
+
+
+def signature(content: Content) -> npt.NDArray[np.uint64]:
+    """The MinHash values of a content's pieces, shape ``(64,)``; the same on every machine."""
+    hashed = np.fromiter((zlib.crc32(piece.encode()) for piece in content.shingles), np.uint64, len(content.shingles))
+    spread = np.multiply.outer(hashed, _FACTORS) + _SUMMANDS
+    values: npt.NDArray[np.uint64] = (spread >> np.uint64(32)).min(axis=0)
+    return values
+
+
+def _band_keys(note: _Note) -> list[int]:
+    values = signature(note.content)
+    kin = zlib.crc32(note.kin.encode())
+    bands = (values[band * _ROWS : (band + 1) * _ROWS].tobytes() for band in range(_BANDS))
+    return [zlib.crc32(band, kin) << 8 | number for number, band in enumerate(bands)]
