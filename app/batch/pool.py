@@ -86,11 +86,7 @@ class _Pool:
             self._renew()
             reason = f"检查 {source.place} 的进程异常退出（可能是内存不足），请单独检查这份病历。"
             answer = Problem("failed", reason)
-        lost = [(s, f) for s, f in self._waiting if f.done() and isinstance(f.exception(), BrokenProcessPool)]
-        if len(lost) < len(self._waiting):
-            self._waiting = deque(
-                (s, self._submit(s)) if (s, f) in lost else (s, f) for s, f in self._waiting
-            )
+        self._waiting = deque((s, f if _is_answered(f) else self._submit(s)) for s, f in self._waiting)
         return answer
 
     def _renew(self) -> None:
@@ -104,3 +100,7 @@ class _Pool:
             initializer=start_process,
             initargs=self._start,
         )
+
+
+def _is_answered(future: Future[Answer]) -> bool:
+    return future.done() and not future.cancelled() and future.exception() is None

@@ -24,6 +24,7 @@ class Source(NamedTuple):
         digest: SHA-256 of what stands there; with ``place`` the record's identity.
         size: bytes read for it.
         problem: why it cannot be read, in Chinese; empty where it can.
+        sequence: its number in the batch, from 0.
     """
 
     place: str
@@ -33,6 +34,7 @@ class Source(NamedTuple):
     digest: str
     size: int
     problem: str = ""
+    sequence: int = 0
 
 
 def sources_of(given: str) -> Iterator[Source]:
@@ -41,8 +43,8 @@ def sources_of(given: str) -> Iterator[Source]:
     Raises:
         UserError: nothing is there; before the first record.
     """
-    paths = _paths(given)
-    return (source for path, place in paths for source in _sources_in(path, place))
+    found = (source for path, place in _paths(given) for source in _sources_in(path, place))
+    return (source._replace(sequence=number) for number, source in enumerate(found))
 
 
 def total_bytes(given: str) -> int:

@@ -6,6 +6,7 @@ import multiprocessing
 import os
 import signal
 import threading
+import zlib
 from collections import Counter
 from contextlib import ExitStack
 from pathlib import Path
@@ -58,6 +59,8 @@ class Checked(NamedTuple):
         outcomes: one letter a rule, in the order of the rules.
         standings: one letter an indicator, in the order of the indicators.
         reasons: why rules did not judge, as JSON.
+        first_course: what comparing patients needs of the record, as compressed JSON; ``None`` without a
+            first course note.
     """
 
     result: str
@@ -76,6 +79,7 @@ class Checked(NamedTuple):
     standings: str
     reasons: str
     is_generated: bool
+    first_course: bytes | None
 
 
 class Problem(NamedTuple):
@@ -154,7 +158,27 @@ def digest(report: Report, indicators: tuple[Indicator, ...]) -> Checked:
         standings="".join(STANDING_LETTERS[standing] for standing in standings),
         reasons=json.dumps(dict(report.reasons), ensure_ascii=False),
         is_generated=result.label is not None,
+        first_course=_first_course(record),
     )
+
+
+def comparable(first_course: bytes) -> MedicalRecord:
+    """The record of a ``first_course``."""
+    return MedicalRecord.model_validate_json(zlib.decompress(first_course))
+
+
+def _first_course(record: MedicalRecord) -> bytes | None:
+    notes = record.documents_of("首次病程记录")
+    if not notes:
+        return None
+    slim = MedicalRecord(
+        record_id=record.record_id,
+        patient=record.patient,
+        encounter=record.encounter,
+        documents=notes,
+        diagnoses=record.diagnoses,
+    )
+    return zlib.compress(slim.model_dump_json(by_alias=True, exclude_none=True).encode())
 
 
 def _json(text: str, place: str) -> object:

@@ -21,7 +21,7 @@ import numpy.typing as npt
 from app.qc.ruling import Hit
 from app.records.model import Document, MedicalRecord, Span
 from app.text.diagnoses import canonical, find_diagnoses
-from app.text.likeness import Content, content_of, likeness
+from app.text.likeness import Content, content_of, likeness, stored_content
 from app.text.reading import Reading
 from app.text.sections import Section
 
@@ -32,11 +32,12 @@ _SECTIONS = ("拟诊讨论", "诊断依据", "鉴别诊断")
 _DIAGNOSES = ("初步诊断", "入院诊断")
 _NUMBER = re.compile(r"\d+(?:\.\d+)?")
 _OWN_NUMBERS = 2
+_PLAINLY_DIFFERENT = 0.25  # notes alike to 0.95 share 0.43 of their pieces at the very least (q-gram lemma)
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS note (
     number INTEGER PRIMARY KEY, record_id TEXT NOT NULL, document_id TEXT NOT NULL, kin TEXT NOT NULL,
-    start INTEGER NOT NULL, finish INTEGER NOT NULL, content BLOB NOT NULL, numbers TEXT NOT NULL, own TEXT NOT NULL,
+    start INTEGER NOT NULL, finish INTEGER NOT NULL, hashes BLOB NOT NULL, content BLOB NOT NULL, numbers TEXT NOT NULL, own TEXT NOT NULL,
     UNIQUE (record_id, document_id));
 CREATE TABLE IF NOT EXISTS band (key INTEGER NOT NULL, note INTEGER NOT NULL, PRIMARY KEY (key, note)) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS band_note ON band (note);
@@ -74,6 +75,7 @@ class _Note(NamedTuple):
     place: NotePlace
     kin: str
     content: Content
+    hashes: npt.NDArray[np.uint32]
     numbers: frozenset[str]
     own: frozenset[str]
 
@@ -85,7 +87,9 @@ class CopyingIndex:
     at least two numbers of their own patient. Adding a record again replaces what it left before.
     """
 
-    def __init__(self, path: Path | None = None, *, limit: float = 0.95, minimum_characters: int = 60) -> None:
+    def __init__(
+        self, path: Path | None = None, *, limit: float = 0.95, minimum_characters: int = 60
+    ) -> None:
         """Open or make the index at ``path``; without one it lives in memory."""
         self._limit = limit
         self._minimum = minimum_characters
@@ -126,19 +130,22 @@ class CopyingIndex:
         return tuple(sorted(found, key=lambda match: match.other))
 
     def _forget(self, record_id: str) -> None:
-        numbers = self._database.execute("SELECT number FROM note WHERE record_id = ?", (record_id,)).fetchall()
+        numbers = self._database.execute(
+            "SELECT number FROM note WHERE record_id = ?", (record_id,)
+        ).fetchall()
         self._database.executemany("DELETE FROM band WHERE note = ?", numbers)
         self._database.executemany("DELETE FROM note WHERE number = ?", numbers)
 
     def _store(self, note: _Note, keys: Iterable[int]) -> None:
         cursor = self._database.execute(
-            "INSERT INTO note (record_id, document_id, kin, start, finish, content, numbers, own)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO note (record_id, document_id, kin, start, finish, hashes, content, numbers, own)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 note.place.record_id,
                 note.place.document_id,
                 note.kin,
                 *note.place.span,
+                note.hashes.tobytes(),
                 zlib.compress(note.content.text.encode()),
                 " ".join(sorted(note.numbers)),
                 " ".join(sorted(note.own)),
@@ -147,17 +154,26 @@ class CopyingIndex:
         rows = [(key, cursor.lastrowid) for key in keys]
         self._database.executemany("INSERT OR IGNORE INTO band VALUES (?, ?)", rows)
 
-    def _candidates(self, keys: list[int], note: _Note) -> Iterator[_Note]:
-        marks = ",".join("?" * len(keys))
-        rows = self._database.execute(
-            "SELECT DISTINCT record_id, document_id, start, finish, content, numbers, own FROM note"
-            f" JOIN band ON band.note = note.number WHERE band.key IN ({marks}) AND kin = ?",  # noqa: S608 - marks only
-            (*keys, note.kin),
-        ).fetchall()
-        for record_id, document_id, start, finish, content, numbers, own in rows:
-            place = NotePlace(record_id, document_id, Span(start, finish))
-            text = content_of(zlib.decompress(content).decode())
-            yield _Note(place, note.kin, text, frozenset(numbers.split()), frozenset(own.split()))
+    def _candidates(self, keys: Iterable[int], note: _Note) -> Iterator[_Note]:
+        """The notes of the same kin that share a band and are not plainly different, values compared."""
+        numbers: set[int] = set()
+        for key in keys:
+            numbers.update(
+                n for (n,) in self._database.execute("SELECT note FROM band WHERE key = ?", (key,))
+            )
+        for number in sorted(numbers):
+            row = self._database.execute(
+                "SELECT kin, hashes, record_id, document_id, start, finish, content, numbers, own FROM note"
+                " WHERE number = ?",
+                (number,),
+            ).fetchone()
+            hashes = np.frombuffer(row[1], np.uint32)
+            if row[0] == note.kin and np.mean(hashes == note.hashes) >= _PLAINLY_DIFFERENT:
+                place = NotePlace(row[2], row[3], Span(row[4], row[5]))
+                content = stored_content(zlib.decompress(row[6]).decode())
+                yield _Note(
+                    place, note.kin, content, hashes, frozenset(row[7].split()), frozenset(row[8].split())
+                )
 
     def _match(self, note: _Note, other: _Note) -> CopyMatch | None:
         alike = likeness(note.content, other.content, self._limit)
@@ -184,7 +200,8 @@ def _read_note(record: MedicalRecord, minimum: int) -> _Note | None:
             span = Span(min(s.body.start for s in sections), max(s.body.end for s in sections))
             place = NotePlace(record.record_id, document.id, span)
             numbers = frozenset(_NUMBER.findall(said))
-            return _Note(place, f"{department}\x1f{main}", content, numbers, _own(document, sections, numbers))
+            own = _own(document, sections, numbers)
+            return _Note(place, f"{department}\x1f{main}", content, signature(content), numbers, own)
     return None
 
 
@@ -201,7 +218,9 @@ def _main_diagnosis(record: MedicalRecord, reading: Reading) -> str:
         if section.name in _DIAGNOSES:
             for mention in find_diagnoses(reading.document.text, section.body):
                 return canonical(mention.name)
-    first = (d for d in record.diagnoses or () if d.rank == 1 and d.name and d.stage in ("初步", "入院", "出院"))
+    first = (
+        d for d in record.diagnoses or () if d.rank == 1 and d.name and d.stage in ("初步", "入院", "出院")
+    )
     return next((canonical(d.name or "") for d in first), "")
 
 
@@ -210,16 +229,17 @@ _FACTORS = _SEEDS.integers(1, 2**63, HASHES, dtype=np.uint64) | np.uint64(1)
 _SUMMANDS = _SEEDS.integers(0, 2**63, HASHES, dtype=np.uint64)
 
 
-def signature(content: Content) -> npt.NDArray[np.uint64]:
+def signature(content: Content) -> npt.NDArray[np.uint32]:
     """The MinHash values of a content's pieces, shape ``(64,)``; the same on every machine."""
-    hashed = np.fromiter((zlib.crc32(piece.encode()) for piece in content.shingles), np.uint64, len(content.shingles))
+    hashed = np.fromiter(
+        (zlib.crc32(piece.encode()) for piece in content.shingles), np.uint64, len(content.shingles)
+    )
     spread = np.multiply.outer(hashed, _FACTORS) + _SUMMANDS
-    values: npt.NDArray[np.uint64] = (spread >> np.uint64(32)).min(axis=0)
+    values: npt.NDArray[np.uint32] = (spread >> np.uint64(32)).min(axis=0).astype(np.uint32)
     return values
 
 
 def _band_keys(note: _Note) -> list[int]:
-    values = signature(note.content)
     kin = zlib.crc32(note.kin.encode())
-    bands = (values[band * _ROWS : (band + 1) * _ROWS].tobytes() for band in range(_BANDS))
+    bands = (note.hashes[band * _ROWS : (band + 1) * _ROWS].tobytes() for band in range(_BANDS))
     return [zlib.crc32(band, kin) << 8 | number for number, band in enumerate(bands)]

@@ -13,7 +13,7 @@ from app.qc.facts.answering import FactAnswerer
 from app.qc.facts.fact import Answer
 from app.qc.result import Finding, Report, Result
 from app.qc.rule import Rule
-from app.qc.ruling import PASSED, Hit, Ruling, combine, defect, not_applicable, undetermined
+from app.qc.ruling import PASSED, Hit, Outcome, Ruling, combine, defect, not_applicable, undetermined
 from app.qc.scoring import Profile, assessed, score
 from app.records.model import Document, MedicalRecord
 from app.terms.table import TermsTable
@@ -78,29 +78,56 @@ class Checker:
             logger.exception("rule %s failed on a record", rule.code)
             return Ruling("error", f"规则执行出错（{type(error).__name__}）")
 
+    def amended(self, report: Report, code: str, ruling: Ruling) -> Report:
+        """The report with another ruling on one rule, scored anew: for rules that need more than one record.
+
+        Of the report's record only the documents that ``ruling`` shows need be there.
+        """
+        rule = self.rules[code]
+        others = [finding for finding in report.result.findings if finding.rule != code]
+        added = [self._finding(report.record, rule, hit) for hit in ruling.hits]
+        outcomes = {**report.result.outcomes, code: ruling.outcome}
+        reasons = {c: reason for c, reason in report.reasons.items() if c != code}
+        if ruling.reason:
+            reasons[code] = ruling.reason
+        findings = sorted([*others, *added], key=lambda finding: list(outcomes).index(finding.rule))
+        return self._scored(report.record, outcomes, tuple(findings), reasons)
+
     def _report(self, record: MedicalRecord, rulings: Mapping[str, Ruling]) -> Report:
-        defective = [self.rules[code] for code, ruling in rulings.items() if ruling.outcome == "defect"]
-        judged = sum(ruling.outcome in ("pass", "defect") for ruling in rulings.values())
-        concerned = sum(ruling.outcome != "not_applicable" for ruling in rulings.values())
-        scored = score(defective, self.profile)
         findings = tuple(
-            self._finding(record, rule, hit) for rule in defective for hit in rulings[rule.code].hits
+            self._finding(record, self.rules[code], hit)
+            for code, ruling in rulings.items()
+            if ruling.outcome == "defect"
+            for hit in ruling.hits
         )
-        generated = any(finding.ai_label for finding in findings)
+        outcomes = {code: ruling.outcome for code, ruling in rulings.items()}
+        reasons = {code: ruling.reason for code, ruling in rulings.items() if ruling.reason}
+        return self._scored(record, outcomes, findings, reasons)
+
+    def _scored(
+        self,
+        record: MedicalRecord,
+        outcomes: dict[str, Outcome],
+        findings: tuple[Finding, ...],
+        reasons: Mapping[str, str],
+    ) -> Report:
+        defective = [self.rules[code] for code, outcome in outcomes.items() if outcome == "defect"]
+        judged = sum(outcome in ("pass", "defect") for outcome in outcomes.values())
+        concerned = sum(outcome != "not_applicable" for outcome in outcomes.values())
+        scored = score(defective, self.profile)
         result = Result(
             record_id=record.record_id,
             profile=self.profile.name,
             score=scored.value if judged else None,
             grade=scored.grade if judged else None,
             vetoes=scored.vetoes,
-            outcomes={code: ruling.outcome for code, ruling in rulings.items()},
+            outcomes=outcomes,
             findings=findings,
         )
-        if generated:
+        if any(finding.ai_label for finding in findings):
             result = Result.model_validate(self._labeller.labelled(result.model_dump(mode="json")))
-        reasons = {code: ruling.reason for code, ruling in rulings.items() if ruling.reason}
         share = judged / concerned if concerned else 0.0
-        parts = assessed(result.outcomes, self.profile)
+        parts = assessed(outcomes, self.profile)
         return Report(record, result, reasons, share, scored.deductions, scored.deciding, *parts)
 
     def _finding(self, record: MedicalRecord, rule: Rule, hit: Hit) -> Finding:

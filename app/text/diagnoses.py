@@ -10,7 +10,7 @@ from app.records.model import Span
 from app.text.lexicons import load_tree
 from app.text.width import half_width
 
-_SYNONYMS = "diagnosis_synonyms"
+_SYNONYMS = "disease_names"
 _NUMBER = re.compile(r"(?:(?<=[\s;。,、:'\"\[\]])|^)(?:\(?\d{1,2}(?:[)、]|\.(?!\d)|\.(?=[12]型))|[①-⑳])\s*")
 _BREAK = re.compile(r"[\n\r\t;。|'\"\[\]]|(?<=[^\sA-Za-z0-9])\s+(?=[^\sA-Za-z0-9(])|\s{2,}")
 _COMMA = re.compile(r"[,、+]")

@@ -67,7 +67,9 @@ def as_dose(value: float, unit: str) -> Dose | None:
     plain = _UNITS.get(unit, unit)
     if plain in _MASSES:
         return Dose(round(value * _MASSES[plain], 6), "mg")
-    return Dose(value, plain) if plain in ("U", "ml", "片", "粒", "支", "袋", "丸", "揿", "滴", "万U") else None
+    return (
+        Dose(value, plain) if plain in ("U", "ml", "片", "粒", "支", "袋", "丸", "揿", "滴", "万U") else None
+    )
 
 
 def times_a_day(text: str) -> float | None:

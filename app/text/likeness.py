@@ -40,8 +40,12 @@ def content_of(text: str) -> Content:
     half = half_width(text)
     lines = (line for line in half.split("\n") if not _is_table_line(line))
     bare = _fixed().sub("", _VARIABLE.sub("", "\n".join(lines)))
-    kept = _NOT_CONTENT.sub("", bare)
-    return Content(kept, frozenset(kept[i : i + SHINGLE] for i in range(len(kept) - SHINGLE + 1)))
+    return stored_content(_NOT_CONTENT.sub("", bare))
+
+
+def stored_content(text: str) -> Content:
+    """The content whose characters that count are exactly ``text``."""
+    return Content(text, frozenset(text[i : i + SHINGLE] for i in range(len(text) - SHINGLE + 1)))
 
 
 def body_content(reading: Reading) -> Content:
@@ -58,7 +62,9 @@ def section_content(reading: Reading, body: Span) -> Content:
 
 @cache
 def _fixed() -> re.Pattern[str]:
-    return re.compile("|".join(re.escape(t) for t in sorted(load_terms("fixed_wording"), key=len, reverse=True)))
+    return re.compile(
+        "|".join(re.escape(t) for t in sorted(load_terms("fixed_wording"), key=len, reverse=True))
+    )
 
 
 def _is_table_line(line: str) -> bool:

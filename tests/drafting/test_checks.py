@@ -123,6 +123,6 @@ def test_code_alone_is_right_on_our_claims():
     for result in verify_claims(read_claims(CLAIMS), None):
         scores.add(result)
     summary = scores.as_json()
-    assert summary["n"] >= 80
-    assert summary["unscored"] <= 4
+    assert summary["n"] >= 120
+    assert summary["unscored"] <= 8
     assert summary["accuracy"] >= 0.95

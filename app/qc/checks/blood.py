@@ -17,7 +17,9 @@ _ABO = re.compile(
 _RH = re.compile(r"Rh\s*\(?[Dd]?\)?\s*(?:血型)?\s*[:为(,]?\s*\(?(?P<sign>阳性|阴性|\+|-)")
 _COMPONENT = re.compile(r"红细胞|血浆|血小板|冷沉淀|全血|供血|供者|献血|血袋|备血|配血|悬浮|洗涤")
 _BEFORE_DONOR = re.compile(r"(?:输注?|加输|起输|共输|输入|供者?|献血者|血袋|均为)[^。;,，\n]{0,8}$")
-_OTHERS = re.compile(r"(?:母亲|其母|父亲|其父|丈夫|其夫|配偶|胎儿|新生儿|患儿母|子女|供者|献血)[^。;\n]{0,12}$")
+_OTHERS = re.compile(
+    r"(?:母亲|其母|父亲|其父|丈夫|其夫|配偶|胎儿|新生儿|患儿母|子女|供者|献血)[^。;\n]{0,12}$"
+)
 _EMPTY = frozenset({"", "-", "—", "/", "未查", "不详", "5", "6"})
 _CODES = {"1": "A", "2": "B", "3": "O", "4": "AB"}
 _SIGNS = {"+": "阳性", "-": "阴性", "阳性": "阳性", "阴性": "阴性", "1": "阴性", "2": "阳性"}
@@ -86,7 +88,9 @@ def _in_document(case: Case, document: Document) -> Iterator[_Group]:
         yield _Group("ABO", match["a"] or match["b"], name, document, place)
         rhesus = _RH.search(half, match.start(), match.end() + 12)
         if rhesus:
-            yield _Group("RhD", _SIGNS[rhesus["sign"]], name, document, (document.evidence(Span(*rhesus.span())),))
+            yield _Group(
+                "RhD", _SIGNS[rhesus["sign"]], name, document, (document.evidence(Span(*rhesus.span())),)
+            )
 
 
 def _is_donor(half: str, match: re.Match[str]) -> bool:
@@ -128,7 +132,9 @@ _PRODUCTS = {
     "冷沉淀": re.compile(r"冷沉淀"),
     "全血": re.compile(r"全血"),
 }
-_AMOUNT = r"(?:[^。;,，\n]{{0,6}}?)(?P<amount>\d{{1,4}}(?:\.\d)?)\s*(?P<unit>U|u|单位|ml|mL|ML|毫升|治疗量|袋)"
+_AMOUNT = (
+    r"(?:[^。;,，\n]{{0,6}}?)(?P<amount>\d{{1,4}}(?:\.\d)?)\s*(?P<unit>U|u|单位|ml|mL|ML|毫升|治疗量|袋)"
+)
 _ML_PER_UNIT = {"红细胞": 200.0, "全血": 200.0, "血浆": 100.0}
 
 
@@ -170,7 +176,9 @@ class TransfusionDisagrees(Check, name="transfusion_disagrees"):
         return defect(*hits) if hits else PASSED
 
     def _hit(self, document: Document, given: _Given, product: str, mine: str, theirs: str) -> Hit:
-        return Hit(document.id, "输血成分", given.evidence, {"product": product, "given": mine, "ordered": theirs})
+        return Hit(
+            document.id, "输血成分", given.evidence, {"product": product, "given": mine, "ordered": theirs}
+        )
 
 
 def _amounts(document: Document) -> Iterator[_Given]:

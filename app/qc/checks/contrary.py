@@ -72,7 +72,10 @@ class DischargeStateContradicted(Check, name="discharge_state_contradicted"):
         ended = case.ended_at
         if ended and ended - course_moment(last) > timedelta(hours=self.within_hours):
             return not_applicable(f"末次病程与出院相隔超过{self.within_hours:g}小时")
-        hits = [*self._against_note(reading, state.body, case.reading(last)), *_fever(case, reading, state.body)]
+        hits = [
+            *self._against_note(reading, state.body, case.reading(last)),
+            *_fever(case, reading, state.body),
+        ]
         return defect(*hits) if hits else PASSED
 
     def _against_note(self, reading: Reading, state: Span, last: Reading) -> Iterator[Hit]:
@@ -165,7 +168,9 @@ _GCS_ITEMS = re.compile(
     r"|(?P<total2>\d{1,2})\s*分?\s*\(\s*E\s*(?P<e2>[1-4])\s*[+,、]?\s*V\s*(?P<v2>[1-5])\s*[+,、]?\s*M\s*(?P<m2>[1-6])\s*\)"
 )
 _ITEM = re.compile(r"[^、,;+]*?[^\d.、,;+≥>≤<](?P<points>\d{1,2})\s*分?")
-_ITEMS_AFTER = re.compile(r"(?:评分|量表|总分)*(?:法)?\s*[:为得]?\s*(?P<total>\d{1,3})\s*分?\s*\((?P<items>[^()\n]{4,160})\)")
+_ITEMS_AFTER = re.compile(
+    r"(?:评分|量表|总分)*(?:法)?\s*[:为得]?\s*(?P<total>\d{1,3})\s*分?\s*\((?P<items>[^()\n]{4,160})\)"
+)
 _ITEMS_BEFORE = re.compile(
     r"(?:评分)?(?:\([^()\n]{0,12}\))?\s*[:：]\s*(?P<items>[^。\n]{4,200}?)[,，;；]?\s*(?:合计|总分|共计|共)\s*[:为]?\s*(?P<total>\d{1,3})\s*分"
 )
@@ -183,7 +188,9 @@ class ScoreSumWrong(DocumentCheck, name="score_sum_wrong"):
         reading = case.reading(document)
         found = list(_scored(reading.half))
         hits = [
-            Hit.at(document, score.span, scale=score.scale.name, total=f"{score.total:g}", problem=score.problem)
+            Hit.at(
+                document, score.span, scale=score.scale.name, total=f"{score.total:g}", problem=score.problem
+            )
             for score in found
             if score.problem
         ]
@@ -295,7 +302,11 @@ class DoseImplausible(Check, name="dose_implausible"):
             return PASSED
         unit = "mg" if limit.unit == "mg" else limit.unit
         written = order.content or f"{name} {dose.amount:g}{unit}"
-        details = {"order": written, "limit": f"{limit.amount:g}{unit}", "times": f"{dose.amount / limit.amount:.0f}"}
+        details = {
+            "order": written,
+            "limit": f"{limit.amount:g}{unit}",
+            "times": f"{dose.amount / limit.amount:.0f}",
+        }
         return defect(Hit(None, None, (), details))
 
     def _limit(self, core: str) -> Dose | None:

@@ -1,6 +1,5 @@
 """Operations on the front page: left out, in the wrong row, incomplete, twice, or unlike the operation's record."""
 
-import re
 from collections import Counter
 from collections.abc import Iterator
 from datetime import date
@@ -14,17 +13,12 @@ from app.qc.ruling import PASSED, Hit, Ruling, combine, defect, not_applicable, 
 from app.qc.timeline import day_of
 from app.records.model import Evidence, Procedure
 from app.terms.codes import CodeRanges, plain_code, plain_level
+from app.text.anaesthesia import kinds_of_anaesthesia, same_anaesthesia
 from app.text.operations import same_operation
 from app.text.width import half_width
 
 _NONE = "首页没有手术或操作"
 _LEVELS = ("一级", "二级", "三级", "四级")
-_ANESTHESIA = (
-    ("全身麻醉", re.compile("全身|全麻|气管插管|喉罩|静脉.{0,4}麻|吸入.{0,4}麻|静吸|静脉")),
-    ("椎管内麻醉", re.compile("椎管|腰硬|腰麻|硬膜外|蛛网膜|骶麻|骶管|脊麻|联合麻醉")),
-    ("神经阻滞", re.compile("阻滞|臂丛|颈丛")),
-    ("局部麻醉", re.compile("局麻|局部|表面|浸润|表麻")),
-)
 
 
 def _same(operation: PageOperation, procedure: Procedure) -> bool:
@@ -232,8 +226,11 @@ class PageOperationDiffers(PageCheck, name="page_operation_differs"):
             and not _same_name(row.surgeon, surgeon)
         ):
             yield "术者", row.surgeon, surgeon
-        ours, theirs = _anesthesia(row.anesthesia), _anesthesia(procedure.anesthesia)
-        if ours and theirs and ours.isdisjoint(theirs):
+        ours, theirs = (
+            kinds_of_anaesthesia(row.anesthesia or ""),
+            kinds_of_anaesthesia(procedure.anesthesia or ""),
+        )
+        if ours and theirs and not same_anaesthesia(ours, theirs):
             yield "麻醉方式", row.anesthesia or "", procedure.anesthesia or ""
 
     def _hit(
@@ -253,11 +250,6 @@ class PageOperationDiffers(PageCheck, name="page_operation_differs"):
 def _same_name(one: str, other: str) -> bool:
     one, other = one.replace(" ", ""), other.replace(" ", "")
     return one in other or other in one
-
-
-def _anesthesia(written: str | None) -> frozenset[str]:
-    half = half_width(written or "")
-    return frozenset(kind for kind, pattern in _ANESTHESIA if pattern.search(half))
 
 
 class OperationTwice(PageCheck, name="operation_twice"):

@@ -21,6 +21,8 @@ _DAY = re.compile(r"[\d*]{4}\s*[-/.年]\s*[\d*]{1,2}\s*[-/.月]\s*[\d*]{1,2}\s*�
 _CLOCK = re.compile(r"[\sT]*(?P<hour>[\d*]{1,2})\s*[:时]\s*(?P<minute>[\d*]{1,2})")
 _DEATH_TYPES: tuple[DocumentType, ...] = ("死亡记录", "24小时内入院死亡记录", "死亡病例讨论记录")
 _DISCHARGE_TYPES: tuple[DocumentType, ...] = ("出院记录", "24小时内入出院记录")
+_ADVICE = ("出院医嘱", "随访", "出院带药", "注意事项")
+_LATER = re.compile(r"(?:左右)?之?[后内]")
 _SUFFIX = re.compile(r"(?:[一二三四五六七八九十\d]+)?(?:病区|病房|病室|区)$")
 
 
@@ -148,18 +150,24 @@ class DispositionContradicted(PageCheck, name="disposition_contradicted"):
 
     Attributes:
         told: for each way of leaving, a pattern of how the discharge record or the last notes tell it; a
-            place that is denied, supposed or advised does not count.
+            place that is denied or supposed does not count.
+        unless: a pattern of words of supposing, advising or warning earlier in the clause.
         last_hours: notes within so many hours before the end are last notes.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, ignored_types=(cached_property,))
 
     told: dict[str, str] = Field(min_length=1)
+    unless: str
     last_hours: float = Field(default=24, gt=0)
 
     @cached_property
     def _patterns(self) -> dict[str, re.Pattern[str]]:
         return {way: re.compile(pattern) for way, pattern in self.told.items()}
+
+    @cached_property
+    def _unless(self) -> re.Pattern[str]:
+        return re.compile(self.unless)
 
     def rule_on_page(self, case: Case, page: FrontPageView) -> Ruling:
         """Judge the page."""
@@ -196,7 +204,9 @@ class DispositionContradicted(PageCheck, name="disposition_contradicted"):
             for way, pattern in self._patterns.items():
                 for match in pattern.finditer(half) if way != written else ():
                     span = Span(*match.span())
-                    if assertion_at(document.text, span) is Assertion.PRESENT:
+                    clause = max(half.rfind(mark, 0, span.start) for mark in "。;,\n") + 1
+                    is_supposed = self._unless.search(half, clause, span.end)
+                    if not is_supposed and assertion_at(document.text, span) is Assertion.PRESENT:
                         other = f"{document.title or document.kind}写“{span.of(document.text)}”"
                         hit = page_hit(page, "disposition", written=written, other=other)
                         yield with_evidence(hit, document.evidence(span))
@@ -218,8 +228,8 @@ class ReadmissionPlanContradicted(PageCheck, name="readmission_plan_contradicted
     """A readmission planned within 31 days without purpose, or none planned against the discharge record.
 
     Attributes:
-        planned: a pattern of a planned readmission; a time of at most ``within_days`` must stand before it in
-            the same sentence.
+        planned: a pattern of a planned readmission, looked for in the advice; a time of at most
+            ``within_days`` from now must stand before it in the same clause.
         within_days: the days that the page's item speaks of.
     """
 
@@ -251,15 +261,18 @@ class ReadmissionPlanContradicted(PageCheck, name="readmission_plan_contradicted
         return PASSED
 
     def _told(self, case: Case, document: Document) -> Span | None:
-        half = case.reading(document).half
-        for match in self._planned.finditer(half):
-            start = max(half.rfind(mark, 0, match.start()) for mark in "。;,\n") + 1
-            times = find_durations(half[start : match.start()])
-            span = Span(start, match.end())
-            soon = times and times[-1].maximum_days is not None and times[-1].maximum_days <= self.within_days
-            if soon and assertion_at(document.text, Span(*match.span())) is Assertion.PRESENT:
-                return span
+        reading = case.reading(document)
+        for section in reading.sections if self._planned.search(reading.half) else ():
+            for match in self._planned.finditer(reading.half, *section.body) if section.name in _ADVICE else ():
+                start = max(reading.half.rfind(mark, 0, match.start()) for mark in "。;,:\n") + 1
+                is_said = assertion_at(document.text, Span(*match.span())) is Assertion.PRESENT
+                if is_said and self._is_soon(reading.half[start : match.start()]):
+                    return Span(start, match.end())
         return None
+
+    def _is_soon(self, words: str) -> bool:
+        times = [each for each in find_durations(words) if _LATER.match(words, each.span.end)]
+        return bool(times) and (times[-1].maximum_days or self.within_days + 1) <= self.within_days
 
 
 class DepartmentsDiffer(PageCheck, name="departments_differ"):

@@ -18,9 +18,27 @@ from app.text.times import find_dates, find_durations
 Topic = Literal["operation", "transfusion", "injury", "disease", "allergy"]
 
 _DENIED: Mapping[str, tuple[str, ...]] = {
-    "operation": ("手术史", "手术、外伤史", "手术外伤史", "手术及外伤史", "外伤手术史", "外伤及手术史", "外伤、手术史", "手术"),
+    "operation": (
+        "手术史",
+        "手术、外伤史",
+        "手术外伤史",
+        "手术及外伤史",
+        "外伤手术史",
+        "外伤及手术史",
+        "外伤、手术史",
+        "手术",
+    ),
     "transfusion": ("输血史", "输血"),
-    "injury": ("外伤史", "手术外伤史", "外伤手术史", "外伤、手术史", "外伤及手术史", "手术、外伤史", "手术及外伤史", "外伤"),
+    "injury": (
+        "外伤史",
+        "手术外伤史",
+        "外伤手术史",
+        "外伤、手术史",
+        "外伤及手术史",
+        "手术、外伤史",
+        "手术及外伤史",
+        "外伤",
+    ),
 }
 _TITLES: Mapping[str, str] = {"operation": "手术史", "transfusion": "输血史", "injury": "外伤史"}
 _AFFIRMED_INJURY = ("骨折", "摔伤", "车祸伤", "砸伤", "烧伤", "烫伤", "颅脑外伤", "脑外伤", "外伤")
@@ -29,7 +47,18 @@ _PAST = re.compile(
 )
 _PLANNED = re.compile("拟|备|计划|建议|择期|同意|准备|必要时|可行|需行|待行|不(?:能|宜|愿)|拒绝")
 _LIMITED = re.compile(r"其[他它]|其余|余|另|别的|重大|大型|近期|相关|再次")
-_PAST_SECTIONS = ("现病史", "既往史", "手术外伤史", "病例特点", "病史", "入院情况", "术前特殊情况", "一般情况", "输血史", "汇报病史")
+_PAST_SECTIONS = (
+    "现病史",
+    "既往史",
+    "手术外伤史",
+    "病例特点",
+    "病史",
+    "入院情况",
+    "术前特殊情况",
+    "一般情况",
+    "输血史",
+    "汇报病史",
+)
 _ADMISSION_DIAGNOSES = ("初步诊断", "入院诊断")
 _LONG_DAYS = 30.0
 
@@ -74,7 +103,11 @@ class HistoryContradicted(Check, name="history_contradicted"):
                 return undetermined("未提供既往住院资料")
         denials = [claim for d in documents for claim in _denials(case, d, self.topics)]
         if not denials:
-            return PASSED if any(case.reading(d).section("既往史") for d in documents) else not_applicable("没有写既往史")
+            return (
+                PASSED
+                if any(case.reading(d).section("既往史") for d in documents)
+                else not_applicable("没有写既往史")
+            )
         affirmed = [claim for d in sources for claim in _affirmations(case, d, self.topics)]
         hits = [hit for denial in denials if (hit := self._hit(denial, affirmed))]
         return defect(*hits) if hits else PASSED
@@ -124,7 +157,10 @@ def _denied(reading: Reading, body: Span, topic: Topic) -> Iterator[_Claim]:
         if mention.assertion is not Assertion.ABSENT or mention.subject != "patient":
             continue
         span = _clause_before(reading.half, mention.span, body)
-        if not _LIMITED.search(span.of(reading.half)) and "史" in reading.half[mention.span.start : mention.span.end + 6]:
+        if (
+            not _LIMITED.search(span.of(reading.half))
+            and "史" in reading.half[mention.span.start : mention.span.end + 6]
+        ):
             yield _Claim(topic, mention.term, reading.document, span)
 
 
@@ -241,7 +277,10 @@ def _operated_before(reading: Reading) -> Iterator[_Claim]:
         if section.name in _ADMISSION_DIAGNOSES:
             for match in re.finditer(r"[^,。;、\n\d.()（）]{2,20}术后", section.body.of(reading.half)):
                 yield _Claim(
-                    "operation", match.group(), reading.document, Span(*match.span()).shifted(section.body.start)
+                    "operation",
+                    match.group(),
+                    reading.document,
+                    Span(*match.span()).shifted(section.body.start),
                 )
 
 

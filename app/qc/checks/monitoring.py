@@ -121,7 +121,7 @@ class VitalsDiffer(Check, name="vitals_differ"):
 
     def _hit(self, document: Document, sign: VitalSign, near: list[Vitals]) -> Hit | None:
         limit = {"temperature": self.temperature, "pulse": self.pulse, "systolic": self.systolic}.get(sign.name)
-        charted = [(v.at, value) for v in near if (value := getattr(v, sign.name, None)) is not None]
+        charted = [(v.at, value) for v in near if v.at and (value := getattr(v, sign.name, None)) is not None]
         if limit is None or sign.value is None or not charted:
             return None
         if any(abs(value - sign.value) < limit for _, value in charted):

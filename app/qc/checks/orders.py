@@ -492,7 +492,7 @@ _FORM = (
     r"(?:(?<![线胸平切照拍阅摄位])片|胶囊|颗粒|(?<!睾)丸|口服液|口服溶液|混悬液|糖浆|注射液|注射剂|滴眼液|滴耳液"
     r"|软膏|乳膏|凝胶|喷雾剂|吸入剂|粉雾剂|气雾剂|栓剂|冲剂)"
 )
-_DRUG_WITH_FORM = re.compile(rf"[\u4e00-\u9fffA-Za-z0-9α-ω]{{2,16}}?{_FORM}")
+_DRUG_WITH_FORM = re.compile(rf"[\u4e00-\u9fffA-Za-z0-9α-ω]{{2,16}}?(?<![\d一二两三四半每])(?:{_FORM})")
 _TAKING = re.compile(r"(?:口服|服用|服|使用|吃|带药\s*:?)\s*\Z")
 _NOT_TAKEN = re.compile(r"停|不再|禁|避免|勿|慎|不宜|忌|暂不|无需|不用|不服|过敏")
 _CLAUSE = re.compile(r"[^;。\n]+")

@@ -58,7 +58,12 @@ class DocumentMissing(Check, name="document_missing"):
             return PASSED
         if case.record.documents_of(*self.replaced_by):
             return not_applicable(f"已有{'或'.join(self.replaced_by)}")
+        is_dead = case.record.encounter.died_at is not None or case.record.encounter.disposition == "死亡"
+        if self.after == "discharge" and is_dead:
+            return not_applicable("患者死亡")
         start = case.moment_of(self.after)
+        if start is None and self.after == "death" and is_dead:
+            start = case.record.encounter.discharged_at
         if start is None:
             return self._without_start(case)
         limit = later(start, timedelta(hours=self.due_hours))

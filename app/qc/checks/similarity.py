@@ -89,7 +89,9 @@ class SectionCopied(Check, name="section_copied"):
         theirs = [(d, s) for d in sources for s in _sections(case.reading(d), self.source_sections)]
         if not mine or not theirs:
             return undetermined(f"没有可比对的{self.sections[0]}或{self.source_sections[0]}")
-        pairs = ((section, d, s) for section in mine for d, s in theirs if (copy, section.body) != (d, s.body))
+        pairs = (
+            (section, d, s) for section in mine for d, s in theirs if (copy, section.body) != (d, s.body)
+        )
         rulings = (self._compare(case, copy, section, d, s) for section, d, s in pairs)
         return combine(rulings, none_reason="没有可比对的段落")
 
@@ -203,7 +205,9 @@ class SuccessorsAlike(Check, name="successors_alike"):
         """Judge each pair of neighbours."""
         rulings = []
         for kind in applies_to:
-            documents = sorted(case.record.documents_of(kind), key=lambda d: str(d.completed_at or d.event_at or ""))
+            documents = sorted(
+                case.record.documents_of(kind), key=lambda d: str(d.completed_at or d.event_at or "")
+            )
             rulings += [self._judge(case, earlier, later) for earlier, later in pairwise(documents)]
         return combine(rulings, none_reason="没有可比对的两份记录")
 
@@ -302,7 +306,11 @@ class CourseNotSummed(DocumentCheck, name="course_not_summed"):
     def rule_on_document(self, case: Case, document: Document) -> Ruling:
         """Judge one summary."""
         stay = case.record.encounter
-        if stay.admitted_at and case.ended_at and case.ended_at - stay.admitted_at <= timedelta(days=self.least_days):
+        if (
+            stay.admitted_at
+            and case.ended_at
+            and case.ended_at - stay.admitted_at <= timedelta(days=self.least_days)
+        ):
             return not_applicable(f"住院不超过{self.least_days:g}日")
         reading = case.reading(document)
         sections = _sections(reading, self.sections)

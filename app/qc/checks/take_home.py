@@ -61,15 +61,26 @@ class TakeHomeDisagrees(DocumentCheck, name="take_home_disagrees"):
             return None
         dose = as_dose(order.drug.dose, order.drug.unit or "") if order.drug and order.drug.dose else None
         times = times_a_day((order.drug.frequency if order.drug else None) or order.content or "")
-        if dose and taken.dose and dose.unit == taken.dose.unit and abs(dose.amount - taken.dose.amount) > 1e-9:
-            return self._hit(reading, taken.span, name, f"{name}的剂量与带药医嘱“{order.content or name}”不同")
+        if (
+            dose
+            and taken.dose
+            and dose.unit == taken.dose.unit
+            and abs(dose.amount - taken.dose.amount) > 1e-9
+        ):
+            return self._hit(
+                reading, taken.span, name, f"{name}的剂量与带药医嘱“{order.content or name}”不同"
+            )
         if times and taken.times and abs(times - taken.times) > 0.01:
-            return self._hit(reading, taken.span, name, f"{name}的频次与带药医嘱“{order.content or name}”不同")
+            return self._hit(
+                reading, taken.span, name, f"{name}的频次与带药医嘱“{order.content or name}”不同"
+            )
         return None
 
     def _unordered(self, reading: Reading, bodies: Sequence[Span], orders: Sequence[Order]) -> Iterator[Hit]:
         """Drugs written with dose and frequency that no take-home order holds."""
-        ordered = {core for o in orders for core in names_of_drug((o.drug.name if o.drug else "") or o.content or "")}
+        ordered = {
+            core for o in orders for core in names_of_drug((o.drug.name if o.drug else "") or o.content or "")
+        }
         whole = "".join((o.drug.name if o.drug else "") or o.content or "" for o in orders)
         for body in bodies:
             for mention in find_mentions(reading.half, _drug_terms(), body):
@@ -77,7 +88,9 @@ class TakeHomeDisagrees(DocumentCheck, name="take_home_disagrees"):
                 known = core in whole or any(core in other or other in core for other in ordered)
                 if known or not names_of_drug(core).isdisjoint(ordered):
                     continue
-                if _NOT_TAKEN.search(reading.half[max(body.start, mention.span.start - 12) : mention.span.start]):
+                if _NOT_TAKEN.search(
+                    reading.half[max(body.start, mention.span.start - 12) : mention.span.start]
+                ):
                     continue
                 taken = _item(reading, mention.span, body)
                 if taken.dose and taken.times:

@@ -15,18 +15,20 @@ from app.qc.facts.detectors.base import (
     span_of,
 )
 from app.qc.facts.detectors.chief_complaint import Complaint, complaints, parts
-from app.qc.facts.detectors.present_illness import course, mentions_of
+from app.qc.facts.detectors.present_illness import kin_of, mentions_of
 from app.records.model import Span
 from app.text.assertion import Assertion, find_mentions
 from app.text.laterality import find_sides
-from app.text.lexicons import heads_by_term, load_mapping, load_terms
+from app.text.lexicons import load_terms
 from app.text.reading import Reading
 from app.text.sections import Section
 from app.text.times import Duration, find_durations
 
 # --- clinical picture -------------------------------------------------------------------------------------
 
-_SINCE_THEN = re.compile(r"现(?=无|未|已|在)|目前|今|治疗后|休息后|服药后|术后|用药后|输液后|缓解|消失|好转|减轻|当时|平时|期间|入院|曾")
+_SINCE_THEN = re.compile(
+    r"现(?=无|未|已|在)|目前|今|治疗后|休息后|服药后|术后|用药后|输液后|缓解|消失|好转|减轻|当时|平时|期间|入院|曾"
+)
 
 
 @detector
@@ -68,18 +70,34 @@ def chief_symptom_untold(reading: Reading, section: Section | None) -> Detection
 
 
 def _is_told(each: Complaint, reading: Reading, section: Section, written: str) -> bool:
-    if each.term in written or next(mentions_of(reading, section.body, _alike(each.family)), None):
+    if next(mentions_of(reading, section.body, kin_of(each.family)), None):
         return True
+    if each.term in written:
+        return False
     return any(piece in written for piece in _kernels(each.term))
 
 
-_FINDINGS = frozenset({"停经", "肿块", "生长迟缓", "畸形", "血糖升高", "血压升高", "肺结节", "外伤", "胎动减少", "不孕"})
-_COMMON = frozenset({"呼吸", "困难", "症状", "增多", "减少", "下降", "减退", "障碍", "不适", "反复", "间断", "发现", "全身", "活动"})
-
-
-def _alike(family: str) -> set[str]:
-    groups = load_mapping("symptom_kin").values()
-    return {family}.union(*(set(group) for group in groups if family in group))
+_FINDINGS = frozenset(
+    {"停经", "肿块", "生长迟缓", "畸形", "血糖升高", "血压升高", "肺结节", "外伤", "胎动减少", "不孕"}
+)
+_COMMON = frozenset(
+    {
+        "呼吸",
+        "困难",
+        "症状",
+        "增多",
+        "减少",
+        "下降",
+        "减退",
+        "障碍",
+        "不适",
+        "反复",
+        "间断",
+        "发现",
+        "全身",
+        "活动",
+    }
+)
 
 
 def _kernels(term: str) -> tuple[str, ...]:
@@ -93,17 +111,17 @@ def side_contradicted(reading: Reading, section: Section | None) -> Detection:
     chief = reading.section(CHIEF_COMPLAINT)
     if section is None or chief is None:
         return Detection(False)
-    named = [
-        each
-        for each in find_sides(reading.half[chief.body.start : chief.body.end])
-        if each.side in ("左", "右")
-    ]
-    told = find_sides(reading.half[section.body.start : section.body.end])
+    first = next(mentions_of(reading, section.body, {each.family for each in complaints(reading)}), None)
+    if first is None:
+        return Detection(False)
+    sentence = sentence_around(reading.half, first.span, section.body)
+    named = [each for each in find_sides(reading.half[chief.body.start : chief.body.end]) if each.side != "双侧"]
+    told = find_sides(reading.half[sentence.start : sentence.end])
     for each in named:
         sides = {other.side for other in told if other.site == each.site}
         if sides and each.side not in sides and "双侧" not in sides:
             other = next(o for o in told if o.site == each.site)
-            spans = (each.span.shifted(chief.body.start), other.span.shifted(section.body.start))
+            spans = (each.span.shifted(chief.body.start), other.span.shifted(sentence.start))
             return Detection(
                 True,
                 spans,
@@ -185,6 +203,7 @@ _OPERATION = re.compile(
     r"|(?:切除|根治|置入|植入|剖宫产|剖腹产|搭桥|碎石|摘除|PCI|TACE|清创)(?=后|史|,|。|;)"
 )
 _PERFORMED = re.compile(r"(?<!进)行|予|施|术后|史|曾|做")
+_MINOR = re.compile("闭式引流|活检|穿刺(?!引流)|造影|镜检")
 _PLANNED = re.compile(
     r"拟|为行|将行|建议|要求|为求|进一步|待|需|考虑|择期|准备|未行|拒绝|欲|计划|必要时|评估|指征|预约|可行|排除"
 )
@@ -230,7 +249,11 @@ def _operations_told(reading: Reading) -> Iterator[Span]:
 def _was_performed(half: str, match: re.Match[str], within: Span) -> bool:
     clause = clause_around(half, span_of(match), within)
     before, after = half[clause.start : match.start()], half[match.end() : match.end() + 2]
-    if "闭式引流" in match.group() or _PLANNED.search(before + match.group()) or re.search(r"否认|无|未", before + match.group()):
+    if (
+        _MINOR.search(match.group())
+        or _PLANNED.search(before + match.group())
+        or re.search(r"否认|无|未", before + match.group())
+    ):
         return False
     return bool(_PERFORMED.search(before + match.group()) or after.startswith(("后", "史")))
 

@@ -69,7 +69,7 @@ def chief_complaint_blank(reading: Reading, section: Section | None) -> Detectio
 
 _GESTATION = re.compile(r"(?:孕|停经)[^,。;]{0,6}(?:周|天|月|[*\d])")
 _VAGUE_TIME = re.compile(
-    r"[数几半多][年月周天日]|[*\dxX一二两三四五六七八九十]+\s*[+余]?\s*(?:年|月|周|天|日|小时|分钟)|自幼|自小|出生后|生后|产后|今|昨"
+    r"[数几半多][年月周天日]|[*\dxX一二两三四五六七八九十]+\s*[+余]?\s*(?:年|月|周|天|日|小时|分钟)|^(?:个?月|年|周|天|日)余?前|自幼|自小|出生后|生后|产后|今|昨"
 )
 _MASKED_TIME = re.compile(r"[xX]{1,3}\s*(?:年|月|周|天|日|小时)")
 
@@ -105,10 +105,28 @@ def chief_complaint_has_many_symptoms(reading: Reading, section: Section | None)
     if section is None:
         return Detection(False)
     named = {each.family: each.term for each in complaints(reading) if each.family not in _CAUSES}
-    many = len(named) > _MOST_SYMPTOMS
-    return Detection(
-        many, (section.body,), f"有{len(named)}个症状（{'、'.join(named.values())}）" if many else ""
-    )
+    symptoms = [*named.values(), *_unlisted(reading, section)]
+    if len(symptoms) <= _MOST_SYMPTOMS:
+        return Detection(False)
+    return Detection(True, (section.body,), f"有{len(symptoms)}个症状（{'、'.join(symptoms)}）")
+
+
+_PIECE = re.compile(r"[^、,;。.\s伴及和并与]+")
+_NO_SYMPTOM = re.compile(
+    r"术|入院|疗|检|发现|确诊|加重|再发|复发|缓解|好转|伤|摔|跌|停经|孕|要求|拟|透|综合|随访|病史?$|癌|瘤|占位|结节|增高|升高|异常|侧|后|前|[*\d]|年|月|周|天|小时"
+)
+
+
+def _unlisted(reading: Reading, section: Section) -> list[str]:
+    """The members of an enumeration (、) that are in no lexicon, and no cause, plan or time."""
+    taken = [each.span for each in complaints(reading)]
+    found = []
+    for match in _PIECE.finditer(reading.half, *section.body):
+        listed = "、" in reading.half[max(section.body.start, match.start() - 1) : match.end() + 1]
+        free = not any(span.start < match.end() and match.start() < span.end for span in taken)
+        if listed and free and len(match.group()) > 1 and not _NO_SYMPTOM.search(match.group()):
+            found.append(match.group())
+    return found
 
 
 @detector
@@ -124,7 +142,7 @@ def chief_complaint_is_colloquial(reading: Reading, section: Section | None) -> 
 
 @cache
 def _colloquial() -> re.Pattern[str]:
-    return alternation(load_terms("colloquial_symptoms"))
+    return re.compile(rf"(?:{alternation(load_terms('colloquial_symptoms')).pattern})(?!痛)")
 
 
 @detector

@@ -42,7 +42,11 @@ def diagnoses_of(reading: Reading, section: Section) -> tuple[Diagnosis, ...]:
         return ()
     found = []
     for match in _ITEM.finditer(reading.half, *section.body):
-        cuts = [match.start(), *(match.start() + n.start() for n in _NUMBER.finditer(match.group()) if n.start()), match.end()]
+        cuts = [
+            match.start(),
+            *(match.start() + n.start() for n in _NUMBER.finditer(match.group()) if n.start()),
+            match.end(),
+        ]
         for start, end in zip(cuts, cuts[1:], strict=False):
             item = _item(reading.half, start, end)
             if item:
@@ -55,7 +59,11 @@ def _item(half: str, start: int, end: int) -> Diagnosis | None:
     lead = _LEAD.match(words)
     start += lead.end() if lead else 0
     name = half[start:end].rstrip(" \t*")
-    return None if _NOISE.match(name) or _NO_CONTENT.match(name) else Diagnosis(name, Span(start, start + len(name)))
+    return (
+        None
+        if _NOISE.match(name) or _NO_CONTENT.match(name)
+        else Diagnosis(name, Span(start, start + len(name)))
+    )
 
 
 def all_diagnoses(reading: Reading) -> tuple[Diagnosis, ...]:
@@ -92,9 +100,12 @@ def first_diagnosis_is_symptom(reading: Reading, section: Section | None) -> Det
     """Whether the first diagnosis is a mere symptom, sign or 待查, with no possible disease named."""
     if section is None or is_empty(reading, section):
         return Detection(False)
-    first = next(iter(diagnoses_of(reading, section)), None)
+    listed = diagnoses_of(reading, section)
+    first = next(iter(listed), None)
     if first is None:
         return Detection(True, (section.heading,), "诊断没有内容")
+    if any("?" in each.name for each in listed[1:]):
+        return Detection(False)
     tail = reading.half[first.span.end : first.span.end + 2].lstrip()
     symptom = _is_symptom(first) and not _NAMES_DISEASE.search(first.name) and not tail.startswith(("?", ":"))
     return Detection(symptom, (first.span,), f"第一诊断“{first.name}”只是症状、体征" if symptom else "")
@@ -102,7 +113,9 @@ def first_diagnosis_is_symptom(reading: Reading, section: Section | None) -> Det
 
 def _is_symptom(diagnosis: Diagnosis) -> bool:
     bare = re.sub(r"[??]|待查|待诊|原因|查因|:.*|症状?$", "", diagnosis.bare)
-    return bare in _symptom_names() or (bool(_WAITS.search(diagnosis.name)) and bare in (*_symptom_names(), *load_terms("symptoms")))
+    return bare in _symptom_names() or (
+        bool(_WAITS.search(diagnosis.name)) and bare in (*_symptom_names(), *load_terms("symptoms"))
+    )
 
 
 @cache
@@ -133,7 +146,7 @@ def _symptom_first(listed: tuple[Diagnosis, ...]) -> tuple[Diagnosis, Diagnosis]
     """A first diagnosis that is a symptom or sign, and a later one that may explain it."""
     if len(listed) < 2 or not _is_sign(listed[0]):
         return None
-    later = [each for each in listed[1:] if not _is_sign(each) and not _is_chronic(each)]
+    later = [each for each in listed[1:] if listed[0].bare not in each.bare and not _is_sign(each) and not _is_chronic(each)]
     return (listed[0], later[0]) if later else None
 
 
@@ -152,5 +165,3 @@ def _secondary_first(listed: tuple[Diagnosis, ...]) -> tuple[Diagnosis, Diagnosi
                 if _PRIMARY.search(after.name) and not _NOT_PRIMARY.search(after.name):
                     return before, after
     return None
-
-

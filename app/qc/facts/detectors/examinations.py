@@ -28,15 +28,19 @@ _PLACE = re.compile(
     r"医院|[我本外]院|院外|卫生[院室所]|门诊|急诊|中心|诊所|附院|体检|妇幼|保健院|社区|我科|当地|见.{0,6}病史|入院"
 )
 _WHEN = re.compile(
-    r"[\d*]{2,4}\s*[-年/.]\s*[\d*]{1,2}|\*?-[\d*]{1,2}-[\d*]{1,2}|[\d*]{1,2}月[\d*]{1,2}日?|[\d*]{1,2}[-.][\d*]{1,2}(?=[\s,)日])"
+    r"[\d*]{2,4}\s*[-年/.]\s*[\d*]{1,2}|\*?-[\d*]{1,2}-[\d*]{1,2}|[\d*]{1,2}月[\d*]{1,2}日?|[-年][\d*]{1,2}月|[\d*]{1,2}[-.][\d*]{1,2}(?=[\s,)日])"
     r"|[今昨前]日|今天|昨天|当[日天]|日期|时间|[\d*一二两三四五六七八九十数半]+\s*[+余]?[天日月周年]余?前|见.{0,6}病史"
 )
-_DATE = re.compile(r"(?:\*|\d{2,4}|20\*+)?\s*[-年/.]\s*[\d*]{1,2}\s*[-月/.]\s*[\d*]{0,2}|[\d*]{1,2}月[\d*]{1,2}日")
-_NOTHING_DONE = re.compile(r"暂无|不详|暂缺|未查|未做|无特殊|待查|待完善|缺如|未行|待回报|^\s*无|见.{0,8}病史")
+_DATE = re.compile(
+    r"(?:\*|\d{2,4}|20\*+)?\s*[-年/.]\s*[\d*]{1,2}\s*[-月/.]\s*[\d*]{0,2}|[\d*]{1,2}月[\d*]{1,2}日"
+)
+_NOTHING_DONE = re.compile(
+    r"暂无|不详|暂缺|未查|未做|无特殊|待查|待完善|缺如|未行|待回报|^\s*无|见.{0,8}病史"
+)
 _TEMPLATE = re.compile(r"请在此|段落结构|点击(?:此处)?(?:输入|编辑)")
 _RESULT = re.compile(r"[\u4e00-\u9fff]{2}")
 _STUDY = re.compile(
-    r"CT|MRI?|磁共振|B超|彩超|超声|心超|胃镜|肠镜|内镜|造影|钼靶|X线|胸片|DR|KUB|IVP|PET|骨显像|病理|免疫组化|活检|心电图|脑电图|肌电图|肺功能|听力|血常规|尿常规|便常规|粪常规|大便常规|血细胞|血型|血生化|生化|肝功|肾功|凝血|电解质|肿瘤|甲状腺功能|化验|血糖|血气|HPV|TCT|GBS|HCG|白带|OGTT|抗体|培养|D-二聚体|肌钙|BNP|CRP|C-反应|淀粉酶|甲胎|癌胚|实验室"
+    r"CT|MRI?|磁共振|B超|彩超|超声|心超|胃镜|肠镜|内镜|造影|钼靶|X线|X片|X光|平片|摄片|胸片|DR|KUB|IVP|PET|骨显像|病理|免疫组化|活检|心电图|脑电图|肌电图|肺功能|听力|血常规|尿常规|便常规|粪常规|大便常规|血细胞|血型|血生化|生化|肝功|肾功|凝血|电解质|肿瘤|甲状腺功能|化验|血糖|血气|HPV|TCT|GBS|HCG|白带|OGTT|抗体|培养|D-二聚体|肌钙|BNP|CRP|C-反应|淀粉酶|甲胎|癌胚|实验室"
 )
 
 
@@ -49,7 +53,11 @@ def examinations_incomplete(reading: Reading, section: Section | None) -> Detect
     if section is None or is_empty(reading, section):
         return Detection(False)
     written = reading.half[section.body.start : section.body.end]
-    if not _RESULT.search(written) or _TEMPLATE.search(written) or (len(written) < 14 and _NOTHING_DONE.search(written)):
+    if (
+        not _RESULT.search(written)
+        or _TEMPLATE.search(written)
+        or (len(written) < 14 and _NOTHING_DONE.search(written))
+    ):
         return Detection(False)
     missing = [
         name
@@ -67,7 +75,7 @@ def _incomplete_report(reading: Reading, section: Section) -> Detection:
         inner = match.group(1)
         has_place, has_time = bool(_PLACE.search(inner)), bool(_DATE.search(inner) or _WHEN.search(inner))
         if has_place and not has_time and re.fullmatch(r"[^\d*]{0,12}(?:医院|[本我外]院|妇幼)[,\s]*", inner):
-            return Detection(True, (span_of(match).shifted(section.body.start),), f"“{match.group()}”没有写检查时间")
+            return Detection(
+                True, (span_of(match).shifted(section.body.start),), f"“{match.group()}”没有写检查时间"
+            )
     return Detection(False, heading(section)[:0])
-
-

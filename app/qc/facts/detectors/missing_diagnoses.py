@@ -57,12 +57,22 @@ def _diseases(reading: Reading, listed: str) -> Iterator[_Missing]:
     heads = heads_by_term("chronic_diseases")
     for section in _told_in(reading, PAST_HISTORY, PRESENT_ILLNESS):
         for mention in find_mentions(reading.half, load_terms("chronic_diseases"), section.body):
-            if mention.assertion is not Assertion.PRESENT or mention.subject != "patient" or _TEST.match(reading.half, mention.span.end):
+            if (
+                mention.assertion is not Assertion.PRESENT
+                or mention.subject != "patient"
+                or _TEST.match(reading.half, mention.span.end)
+            ):
+                continue
+            if heads[mention.term] in _CURED_BY_SURGERY and _OPERATED.match(reading.half, mention.span.end):
                 continue
             if not _covering(heads[mention.term]).search(listed) and mention.term not in listed:
                 yield _Missing(mention.term, mention.span)
 
 
+_CURED_BY_SURGERY = frozenset(
+    {"胆囊结石", "泌尿系结石", "子宫内膜异位症", "子宫肌瘤", "白内障", "甲状腺结节", "消化性溃疡", "腰椎间盘突出"}
+)
+_OPERATED = re.compile(r"[”\"]?[^,。;]{0,12}(?:手术|术|切除)")
 _TEST = re.compile(r"表面|[eE核]?抗[原体]|两对半|[五六]项|DNA|筛查|疫苗|家族")
 
 
@@ -120,6 +130,8 @@ def diagnosis_lists_differ(reading: Reading, section: Section | None) -> Detecti
 
 def _lacking(there: tuple[Diagnosis, ...], here: tuple[Diagnosis, ...]) -> list[Diagnosis]:
     names = [each.bare for each in here]
-    return [d for d in there if len(d.bare) > 1 and not any(d.bare in name or name in d.bare for name in names if name)]
-
-
+    return [
+        d
+        for d in there
+        if len(d.bare) > 1 and not any(d.bare in name or name in d.bare for name in names if name)
+    ]

@@ -1,11 +1,12 @@
 """Facts of 既往史: chronic diseases with their treatment, operations with their account."""
 
 import re
+from collections.abc import Iterator, Sequence
 
 from app.qc.facts.detectors.base import (
     DIAGNOSES,
-    PAST_HISTORY,
     Detection,
+    clause_around,
     detector,
     filled,
     heading,
@@ -39,7 +40,9 @@ def diagnosed_disease_untold(reading: Reading, section: Section | None) -> Detec
             for mention in find_mentions(reading.half, load_terms("chronic_diseases"), diagnosis.span):
                 family = heads_by_term("chronic_diseases")[mention.term]
                 if family in _NAMED and family not in told and not _explained(family, reading):
-                    return Detection(True, (mention.span,), f"诊断中的{mention.term}在病史、查体和检查中都没有体现")
+                    return Detection(
+                        True, (mention.span,), f"诊断中的{mention.term}在病史、查体和检查中都没有体现"
+                    )
     return Detection(False)
 
 
@@ -62,25 +65,65 @@ def _explained(family: str, reading: Reading) -> bool:
 
 def _told(text: str) -> set[str]:
     heads = heads_by_term("chronic_diseases")
-    return {heads[m.term] for m in find_mentions(text, load_terms("chronic_diseases")) if m.assertion is not Assertion.ABSENT}
+    return {
+        heads[m.term]
+        for m in find_mentions(text, load_terms("chronic_diseases"))
+        if m.assertion is not Assertion.ABSENT
+    }
 
 
 _DRUG_ACCOUNT = re.compile(
-    r"不详|见现病史|未再?发作?|未(?:服|用|治|予|行|正规|规律|系统)|无需|(?:口服|服用|服|吃|使用|予|应用|注射|皮下)[^。;]{0,40}(?:mg|[\d*]\s*g|[\d*半一二两]\s*(?:片|粒|#|支|丸|袋|颗)|IU|[\d*]\s*[Uu]|单位|ml)"
+    r"不详|见现病史|未再?发作?|治愈|已愈|未(?:服|用|治|予|行|正规|规律|系统)|无需|(?:口服|服用|服|吃|使用|予|应用|注射|皮下)[^。;]{0,40}"
+    r"(?:mg|[\d*]\s*g|[\d*半一二两]\s*(?:片|粒|#|支|丸|袋|颗)|IU|[\d*]\s*[Uu]|单位|ml)"
 )
-_OPERATION_ACCOUNT = re.compile(r"见现病史|麻醉|全麻|局麻|腰麻|硬膜外|具体不详|不详")
+_DRUG = re.compile(r"服|吃|用|予|注射|治疗|控制|降[压糖脂]")
+_NOT_TREATED_ALIKE = frozenset({"恶性肿瘤"})
+_JOINED = re.compile(r"[、及和与,“”\"'病史\s]*")
 
 
 @detector
 def chronic_disease_without_treatment(reading: Reading, section: Section | None) -> Detection:
-    """Whether 既往史 tells of a chronic disease without naming its drug with dose (or 不详)."""
+    """Whether 既往史 tells of a chronic disease without its drug and dose (or 不详, 未治疗).
+
+    Diseases named in one breath (高血压、糖尿病) share what follows them, up to the next disease.
+    """
     if section is None:
         return Detection(False)
-    for mention in _own(reading, section, load_terms("chronic_diseases")):
-        end = _end_of_account(reading.half, mention.span.end, section.body.end)
-        if not _DRUG_ACCOUNT.search(reading.half, mention.span.end, end):
-            return Detection(True, (mention.span,), f"{mention.term}没有写用药名称、剂量、途径和疗效")
-    return Detection(False)
+    heads = heads_by_term("chronic_diseases")
+    own = [
+        m
+        for m in _own(reading, section, load_terms("chronic_diseases"))
+        if heads[m.term] not in _NOT_TREATED_ALIKE
+    ]
+    lacking: list[Mention] = []
+    details = []
+    for group, account in _accounts(reading, section, own):
+        if not _DRUG_ACCOUNT.search(reading.half, *account):
+            lacking += group
+            missing = "剂量" if _DRUG.search(reading.half, *account) else "用药名称、剂量和疗效"
+            details.append(f"{'、'.join(m.term for m in group)}没有写{missing}")
+    return Detection(bool(lacking), tuple(m.span for m in lacking), "；".join(details))
+
+
+def _accounts(
+    reading: Reading, section: Section, mentions: Sequence[Mention]
+) -> Iterator[tuple[list[Mention], Span]]:
+    """Mentions named in one breath, with the text up to the next ones or the end of the sentence."""
+    groups: list[list[Mention]] = []
+    for mention in mentions:
+        joined = groups and _JOINED.fullmatch(reading.half, groups[-1][-1].span.end, mention.span.start)
+        if joined:
+            groups[-1].append(mention)
+        else:
+            groups.append([mention])
+    starts = [group[0].span.start for group in groups[1:]] + [section.body.end]
+    for group, next_start in zip(groups, starts, strict=False):
+        end = _end_of_sentence(reading.half, group[-1].span.end, section.body.end)
+        yield group, Span(group[-1].span.end, min(end, next_start))
+
+
+_OPERATION_ACCOUNT = re.compile(r"见现病史|麻醉|全麻|局麻|腰麻|硬膜外|不详")
+_GENERAL = ("手术", "切除")
 
 
 @detector
@@ -88,13 +131,22 @@ def operation_without_account(reading: Reading, section: Section | None) -> Dete
     """Whether 既往史 tells of an operation without anaesthesia and effect (or 不详)."""
     if section is None:
         return Detection(False)
-    for mention in _own(reading, section, (*load_terms("operations"), "手术", "切除")):
-        end = _end_of_account(reading.half, mention.span.end, section.body.end)
-        if not _is_heading(reading.half, mention.span) and not _OPERATION_ACCOUNT.search(
-            reading.half, mention.span.start, end
-        ):
-            return Detection(True, (mention.span,), f"{mention.term}没有写麻醉方式和治疗效果")
-    return Detection(False)
+    lacking = []
+    for mention in _own(reading, section, (*load_terms("operations"), *_GENERAL)):
+        start = clause_around(reading.half, mention.span, section.body).start
+        end = _end_of_sentence(reading.half, mention.span.end, section.body.end)
+        told = _OPERATION_ACCOUNT.search(reading.half, start, end)
+        if not told and not _is_heading(reading.half, mention.span):
+            lacking.append(mention)
+    names = "、".join(
+        dict.fromkeys(
+            clause_around(reading.half, m.span, section.body).of(reading.document.text).strip()
+            for m in lacking
+        )
+    )
+    return Detection(
+        bool(lacking), tuple(m.span for m in lacking), f"“{names}”没有写麻醉方式和治疗效果" if lacking else ""
+    )
 
 
 def _own(reading: Reading, section: Section, terms: tuple[str, ...]) -> list[Mention]:
@@ -106,8 +158,6 @@ def _is_heading(half: str, span: Span) -> bool:
     return bool(re.match(r"[及、]?(?:外伤)?史?\s*[::]", half[span.end : span.end + 6]))
 
 
-def _end_of_account(half: str, start: int, limit: int) -> int:
+def _end_of_sentence(half: str, start: int, limit: int) -> int:
     ends = [half.find(mark, start, limit) for mark in "。\n"]
     return min([end for end in ends if end >= 0] or [limit])
-
-

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from functools import cache
 
 from app.qc.facts.detectors.base import (
-    PRESENT_ILLNESS,
+    CHIEF_COMPLAINT,
     Detection,
     clause_around,
     detector,
@@ -14,7 +14,7 @@ from app.qc.facts.detectors.base import (
     sentence_around,
     span_of,
 )
-from app.qc.facts.detectors.chief_complaint import Complaint, complaints
+from app.qc.facts.detectors.chief_complaint import Complaint, complaints, parts
 from app.records.model import Span
 from app.text.assertion import Assertion, Mention, find_mentions
 from app.text.lexicons import heads_by_term, load_tree, load_mapping, load_terms
@@ -32,7 +32,7 @@ def present_illness_blank(reading: Reading, section: Section | None) -> Detectio
 def course(reading: Reading, section: Section) -> Span:
     """The account of the illness: 现病史 up to the general condition (病程中……)."""
     half = reading.half
-    found = [m for m in _pattern("symptom_attributes", "course_end").finditer(half, *section.body)]
+    found = _pattern("symptom_attributes", "course_end").finditer(half, *section.body)
     ends = [
         m.start()
         for m in found
@@ -99,18 +99,30 @@ def trigger_recorded(reading: Reading, section: Section | None) -> Detection:
     """
     if section is None:
         return Detection(False)
-    complained = complaints(reading)
-    chief = reading.body("主诉")
-    if _FOUND_BY_EXAM.search(chief):
+    complained = [each for each in complaints(reading) if not _was_found(reading, each)]
+    if not complained:
         return Detection(True)
     onset = _onset(reading, section, complained)
     match = _pattern("triggers_at_onset", "trigger").search(reading.half, *onset)
     if match is None:
+        match = _NO_TRIGGER.search(reading.half, section.body.start, section.body.start + _OPENING)
+    if match is None:
         match = next((m for m in _AFTER.finditer(reading.half, *onset) if not _no_trigger(m.group(1))), None)
     if match:
         return Detection(True, (span_of(match),))
-    named = "、".join(dict.fromkeys(each.term for each in complained)) or "本次发病"
+    named = "、".join(dict.fromkeys(each.term for each in complained))
     return Detection(False, (onset,), f"没有写{named}的诱因")
+
+
+_NO_TRIGGER = re.compile(r"无[^,。;]{0,6}(?:诱因|原因)|不慎")
+_OPENING = 60
+
+
+def _was_found(reading: Reading, each: Complaint) -> bool:
+    """Whether 主诉 says of it that an examination found it."""
+    chief = reading.section(CHIEF_COMPLAINT)
+    clause = clause_around(reading.half, each.span, chief.body) if chief else each.span
+    return bool(_FOUND_BY_EXAM.search(reading.half, *clause))
 
 
 def _no_trigger(words: str) -> bool:
@@ -128,17 +140,18 @@ def _onset(reading: Reading, section: Section, complained: Sequence[Complaint]) 
 
 def mentions_of(reading: Reading, within: Span, families: set[str]) -> Iterator[Mention]:
     """What is said, and not denied, of symptoms of these families."""
-    heads = heads_by_term("symptoms")
     for mention in find_mentions(reading.half, load_terms("symptoms"), within):
-        if mention.assertion is not Assertion.ABSENT and families.intersection(
-            _families(mention.term, heads)
-        ):
+        if mention.assertion is not Assertion.ABSENT and families.intersection(_families(mention.term)):
             yield mention
 
 
-def _families(term: str, heads: object) -> set[str]:
-    from app.qc.facts.detectors.chief_complaint import parts
+def kin_of(family: str) -> set[str]:
+    """The family and those that a note may use for it."""
+    groups = load_mapping("symptom_kin").values()
+    return {family}.union(*(set(group) for group in groups if family in group))
 
+
+def _families(term: str) -> set[str]:
     return {heads_by_term("symptoms")[part] for part in (term, *parts(term))}
 
 
@@ -159,7 +172,9 @@ def main_symptoms_described(reading: Reading, section: Section | None) -> Detect
     lacking: list[str] = []
     places: list[Span] = []
     for family in dict.fromkeys(each.family for each in complaints(reading)):
-        mentions = list(mentions_of(reading, course(reading, section), {family}))
+        told = course(reading, section)
+        mentions = list(mentions_of(reading, told, {family}))
+        mentions = mentions or list(mentions_of(reading, told, kin_of(family)))
         missing = [name for name in _asked_of(family) if not _is_told(reading, section, mentions, name)]
         if mentions and missing:
             lacking.append(f"{mentions[0].term}未写{'、'.join(_ATTRIBUTES[name] for name in missing)}")
