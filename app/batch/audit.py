@@ -1,36 +1,23 @@
 """An audit from input to reports."""
 
 import hashlib
-import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import NamedTuple
 
 from app.assembly import open_checker
+from app.batch.copying import add_copies
 from app.batch.pool import checked
-from app.batch.sources import sources_of
+from app.batch.report import write_reports
+from app.batch.sources import Source, sources_of
 from app.batch.statistics import Statistics
 from app.batch.store import Store
-from app.batch.worker import Problem
+from app.qc.indicators import load_indicators
 from app.qc.rule import Rule
 from app.resources import RULES
 from app.settings import Settings
 
-
-class Progress(NamedTuple):
-    """How far a run has come; ``read_bytes`` of the input are dealt with."""
-
-    records: int
-    problems: int
-    read_bytes: int
-
-
-class Outcome(NamedTuple):
-    """What a run left behind."""
-
-    folder: Path
-    statistics: Statistics
-    notes: tuple[str, ...]
+OnProgress = Callable[[int], None]
+"""Told after each record how many more bytes of the input are dealt with."""
 
 
 def audit(
@@ -41,25 +28,47 @@ def audit(
     use_model: bool,
     workers: int,
     resume: bool,
-    on_progress: Callable[[Progress], None],
-) -> Outcome:
-    """Check every record of ``given`` and write results and reports into ``folder``.
+    on_progress: OnProgress,
+) -> Statistics:
+    """Check every record of ``given``, and write results and reports into ``folder``.
 
-    A run stopped at any point (also by an exception of ``on_progress``) can be taken up with ``resume``.
+    A run that was stopped, at whatever point, is taken up with ``resume``.
 
     Raises:
-        UserError: nothing is there to read, the folder cannot be used, or the rules cannot be loaded.
+        UserError: nothing is there to read, the folder cannot be used, or rules or model are not there.
     """
-    from app.batch.report import write_reports
-
     sources = sources_of(given)
     with open_checker(settings, use_model=False) as checker:
-        rules = checker.rules
-        profile = checker.profile
-    marks = fingerprint(given, settings, rules, use_model=use_model)
-    with Store(folder, marks, resume=resume) as store:
-        _check_all(store, given, settings, use_model=use_model, workers=workers, on_progress=on_progress)
-        store.finish()
-        statistics = Statistics.of(store, rules, profile)
-        notes = write_reports(folder, store, statistics, settings)
-    return Outcome(folder, statistics, notes)
+        marks = fingerprint(given, settings, checker.rules, use_model=use_model)
+        with Store(folder, marks, resume=resume) as store:
+            todo = _not_done(sources, store, on_progress)
+            for source, answer in checked(todo, settings, use_model=use_model, workers=workers):
+                store.add(source, answer)
+                on_progress(source.size)
+            store.put_in_order()
+            add_copies(store, checker, load_indicators(RULES / "indicators.yaml"), folder)
+            statistics = Statistics.of(store, checker.rules, checker.profile)
+            write_reports(folder, store, statistics, settings)
+            store.mark_finished()
+    return statistics
+
+
+def fingerprint(
+    given: str, settings: Settings, rules: Mapping[str, Rule], *, use_model: bool
+) -> dict[str, str]:
+    """What must be the same for the results of two runs to belong together, by its Chinese name."""
+    whole = "\n".join(rule.model_dump_json() for rule in rules.values())
+    return {
+        "输入": str(Path(given).resolve()),
+        "评分方案": settings.profile,
+        "规则": hashlib.sha256(whole.encode()).hexdigest(),
+        "语言模型": f"{settings.model} {settings.model_name or ''}".strip() if use_model else "无",
+    }
+
+
+def _not_done(sources: Iterable[Source], store: Store, on_progress: OnProgress) -> Iterator[Source]:
+    for source in sources:
+        if store.is_done(source):
+            on_progress(source.size)
+        else:
+            yield source

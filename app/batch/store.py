@@ -233,13 +233,15 @@ class Store:
         with (self._folder / RESULTS).open("rb") as file:
             yield from file
 
-    def first_courses(self) -> Iterator[tuple[str, bytes]]:
-        """Place and ``first_course`` of the records that have one, in input order."""
-        return iter(
-            self._book.execute(
-                "SELECT place, first_course FROM line WHERE first_course IS NOT NULL ORDER BY sequence"
-            )
-        )
+    def first_courses(self) -> Iterator[bytes]:
+        """The ``first_course`` of every record that has one, in input order."""
+        query = "SELECT first_course FROM line WHERE first_course IS NOT NULL ORDER BY sequence"
+        return (row[0] for row in self._book.execute(query))
+
+    def first_course(self, place: str) -> bytes:
+        """The ``first_course`` of a record that has one."""
+        query = "SELECT first_course FROM line WHERE place = ?"
+        return bytes(self._book.execute(query, (place,)).fetchone()[0])
 
     def update(self, place: str, answer: Checked) -> None:
         """Put another digest in the place of the old one; the line itself is rewritten by ``rewrite``."""

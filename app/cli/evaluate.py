@@ -39,9 +39,7 @@ def evaluate_qc(
     file: Annotated[
         Path, typer.Argument(help="带标注的入院记录（JSON）", metavar="FILE", show_default=False)
     ],
-    note_format: Annotated[  # noqa: ARG001 - chip2025 is the only one so far
-        NoteFormat, typer.Option("--format", help="资料的格式")
-    ] = NoteFormat.CHIP2025,
+    note_format: Annotated[NoteFormat, typer.Option("--format", help="资料的格式")] = NoteFormat.CHIP2025,
     predictions: Annotated[
         Path | None,
         typer.Option("--predictions", help="另把每份病历查出的条目写入此文件，每份一行 JSON"),

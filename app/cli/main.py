@@ -7,11 +7,13 @@ from typer.exceptions import Abort, TyperException
 
 from app.cli.check import check
 from app.cli.draft import draft
+from app.cli.evaluate import eval_app
 from app.cli.kb import kb_app
 from app.cli.label import label_app
 from app.cli.models import models_app
 from app.cli.output import EXIT_FAILED, warn
 from app.cli.rules import rules_app
+from app.cli.terms import terms_app
 from app.cli.usage import usage_sentence
 from app.cli.verify import verify
 from app.errors import UserError
@@ -32,6 +34,8 @@ app.add_typer(label_app, name="label")
 app.add_typer(rules_app, name="rules")
 app.add_typer(kb_app, name="kb")
 app.add_typer(models_app, name="models")
+app.add_typer(terms_app, name="terms")
+app.add_typer(eval_app, name="eval")
 
 
 def run() -> None:

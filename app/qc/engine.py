@@ -50,9 +50,12 @@ class Checker:
 
     def limited_to(self, codes: Collection[str]) -> "Checker":
         """The same checker with only the rules named; codes that the profile does not use are ignored."""
-        limited = copy.copy(self)
-        limited.rules = {code: rule for code, rule in self.rules.items() if code in codes}
-        return limited
+        return self._with({code: rule for code, rule in self.rules.items() if code in codes})
+
+    def _with(self, rules: Mapping[str, Rule]) -> "Checker":
+        other = copy.copy(self)
+        other.rules = dict(rules)
+        return other
 
     def check(self, record: MedicalRecord, as_of: datetime | None = None) -> Report:
         """Judge every rule on one record, as of a moment (by default the latest that its data show)."""
@@ -62,9 +65,8 @@ class Checker:
         return self._report(record, rulings)
 
     def check_rule(self, rule: Rule, record: MedicalRecord) -> Report:
-        """Judge one rule on one record."""
-        case = Case(record, terms=self._terms)
-        return self._report(record, {rule.code: self._rule_on(rule, case, _Questions(case, self._answerer))})
+        """Judge one rule on one record, whether or not the profile uses it."""
+        return self._with({rule.code: rule}).check(record)
 
     def _rule_on(self, rule: Rule, case: Case, questions: "_Questions") -> Ruling:
         lacking = [KIND_TITLES[kind] for kind in rule.needs if kind not in case.record.delivered]

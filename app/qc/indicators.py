@@ -5,8 +5,7 @@ not apply keep it out of the denominator, and a record without a defect but with
 judged is listed apart, in neither.
 """
 
-from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Literal, NamedTuple
@@ -127,25 +126,6 @@ def load_indicators(path: Path) -> tuple[Indicator, ...]:
         first = error.errors()[0]
         place = ".".join(map(str, first["loc"]))
         raise UserError(f"指标文件 {path}，{place}：{first['msg'].removeprefix('Value error, ')}") from error
-
-
-def over_batch(
-    indicators: Sequence[Indicator], standings: Iterable[Sequence[Standing]], codes: Collection[str]
-) -> tuple[IndicatorValue, ...]:
-    """The indicators over the standings of many records.
-
-    Args:
-        indicators: in the order of each record's standings.
-        standings: one sequence a record.
-        codes: the rules that were run.
-    """
-    counts: Counter[tuple[int, Standing]] = Counter()
-    for record in standings:
-        counts.update(enumerate(record))
-    return tuple(
-        value_of(indicator, {s: n for (i, s), n in counts.items() if i == number}, codes)
-        for number, indicator in enumerate(indicators)
-    )
 
 
 def value_of(indicator: Indicator, counts: Mapping[Standing, int], codes: Collection[str]) -> IndicatorValue:

@@ -1,6 +1,5 @@
 """The data-quality index: five dimensions, each the share of judgements that passed (docs/data-quality-index.md)."""
 
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from fnmatch import fnmatchcase
 from functools import cache
@@ -11,9 +10,9 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from app.errors import UserError
-from app.qc.ruling import Outcome
 
 UNIQUE_IDS = "uniqueness"
+"""The dimension that counts the ids of records besides its rules."""
 
 
 class Dimension(BaseModel):
@@ -77,23 +76,6 @@ def dimensions_by_rule(dimensions: Sequence[Dimension], codes: Iterable[str]) ->
     """The dimension that claims each rule first; rules of no dimension are left out."""
     claimed = {code: next((d.code for d in dimensions if _claims(d, code)), None) for code in codes}
     return {code: dimension for code, dimension in claimed.items() if dimension}
-
-
-def tallies(outcomes: Mapping[str, Outcome], by_rule: Mapping[str, str]) -> dict[str, Tally]:
-    """What one record adds to each dimension; its own id counts as unique."""
-    counts: Counter[tuple[str, Outcome]] = Counter()
-    for code, dimension in by_rule.items():
-        if code in outcomes:
-            counts[dimension, outcomes[code]] += 1
-    counts[UNIQUE_IDS, "pass"] += 1
-    return {
-        dimension: Tally(
-            counts[dimension, "pass"],
-            counts[dimension, "defect"],
-            counts[dimension, "undetermined"] + counts[dimension, "error"],
-        )
-        for dimension, _ in counts
-    }
 
 
 def index(by_dimension: Mapping[str, Tally]) -> float | None:

@@ -78,7 +78,7 @@ def test_an_unknown_profile(bingli, note):
 
 
 @pytest.mark.parametrize(
-    "command", [[], ["check"], ["draft"], ["verify"], ["label"], ["rules"], ["kb"], ["models"]], ids=" ".join
+    "command", [[], ["check"], ["draft"], ["verify"], ["label"], ["rules"], ["kb"], ["models"], ["terms"], ["eval"]], ids=" ".join
 )
 def test_every_command_has_help(bingli, command):
     status, out, _ = bingli(*command, "--help")

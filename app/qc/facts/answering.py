@@ -5,7 +5,7 @@ same section costs an engine with a prefix cache only the question, and one clos
 numbers are asked for only where the answer is 是.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 from app.llm.client import LanguageModel, ModelFailure, choice_probabilities

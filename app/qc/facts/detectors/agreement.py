@@ -102,7 +102,7 @@ _COMMON = frozenset(
 
 def _kernels(term: str) -> tuple[str, ...]:
     """The two characters in which a longer name usually keeps its meaning."""
-    return tuple(set((term[-2:], term[:2])) - _COMMON) if len(term) > 2 else ()
+    return tuple({term[-2:], term[:2]} - _COMMON) if len(term) > 2 else ()
 
 
 @detector
@@ -115,7 +115,9 @@ def side_contradicted(reading: Reading, section: Section | None) -> Detection:
     if first is None:
         return Detection(False)
     sentence = sentence_around(reading.half, first.span, section.body)
-    named = [each for each in find_sides(reading.half[chief.body.start : chief.body.end]) if each.side != "双侧"]
+    named = [
+        each for each in find_sides(reading.half[chief.body.start : chief.body.end]) if each.side != "双侧"
+    ]
     told = find_sides(reading.half[sentence.start : sentence.end])
     for each in named:
         sides = {other.side for other in told if other.site == each.site}

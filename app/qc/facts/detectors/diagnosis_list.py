@@ -1,5 +1,6 @@
 """The diagnoses of a note as a list, and the facts of that list alone: blank, mere symptom, order."""
 
+import itertools
 import re
 from functools import cache
 from typing import NamedTuple
@@ -47,7 +48,7 @@ def diagnoses_of(reading: Reading, section: Section) -> tuple[Diagnosis, ...]:
             *(match.start() + n.start() for n in _NUMBER.finditer(match.group()) if n.start()),
             match.end(),
         ]
-        for start, end in zip(cuts, cuts[1:], strict=False):
+        for start, end in itertools.pairwise(cuts):
             item = _item(reading.half, start, end)
             if item:
                 found.append(item)
@@ -146,7 +147,11 @@ def _symptom_first(listed: tuple[Diagnosis, ...]) -> tuple[Diagnosis, Diagnosis]
     """A first diagnosis that is a symptom or sign, and a later one that may explain it."""
     if len(listed) < 2 or not _is_sign(listed[0]):
         return None
-    later = [each for each in listed[1:] if listed[0].bare not in each.bare and not _is_sign(each) and not _is_chronic(each)]
+    later = [
+        each
+        for each in listed[1:]
+        if listed[0].bare not in each.bare and not _is_sign(each) and not _is_chronic(each)
+    ]
     return (listed[0], later[0]) if later else None
 
 

@@ -3,7 +3,6 @@
 import re
 
 from app.qc.facts.detectors.base import Detection, detector, heading, is_empty, span_of
-from app.records.model import Span
 from app.text.reading import Reading
 from app.text.sections import Section
 

@@ -7,7 +7,6 @@ from typing import NamedTuple
 
 from app.qc.facts.detectors.base import (
     ADMISSION_DIAGNOSIS,
-    CHIEF_COMPLAINT,
     EXAMINATIONS,
     PAST_HISTORY,
     PRELIMINARY_DIAGNOSIS,
@@ -18,9 +17,10 @@ from app.qc.facts.detectors.base import (
     span_of,
 )
 from app.qc.facts.detectors.diagnosis_list import Diagnosis, all_diagnoses, diagnoses_of
+from app.qc.facts.detectors.past_history import chronic_diseases
 from app.records.model import Span
-from app.text.assertion import Assertion, assertion_at, find_mentions
-from app.text.lexicons import heads_by_term, load_tree, load_mapping, load_terms
+from app.text.assertion import Assertion, assertion_at
+from app.text.lexicons import heads_by_term, load_mapping, load_tree
 from app.text.reading import Reading
 from app.text.sections import Section
 
@@ -56,12 +56,10 @@ def diagnosis_missing(reading: Reading, section: Section | None) -> Detection:
 def _diseases(reading: Reading, listed: str) -> Iterator[_Missing]:
     heads = heads_by_term("chronic_diseases")
     for section in _told_in(reading, PAST_HISTORY, PRESENT_ILLNESS):
-        for mention in find_mentions(reading.half, load_terms("chronic_diseases"), section.body):
-            if (
-                mention.assertion is not Assertion.PRESENT
-                or mention.subject != "patient"
-                or _TEST.match(reading.half, mention.span.end)
-            ):
+        for mention in chronic_diseases(reading.half, section.body):
+            if mention.assertion is not Assertion.PRESENT or mention.subject != "patient":
+                continue
+            if _TEST.match(reading.half, mention.span.end):
                 continue
             if heads[mention.term] in _CURED_BY_SURGERY and _OPERATED.match(reading.half, mention.span.end):
                 continue
@@ -70,7 +68,16 @@ def _diseases(reading: Reading, listed: str) -> Iterator[_Missing]:
 
 
 _CURED_BY_SURGERY = frozenset(
-    {"胆囊结石", "泌尿系结石", "子宫内膜异位症", "子宫肌瘤", "白内障", "甲状腺结节", "消化性溃疡", "腰椎间盘突出"}
+    {
+        "胆囊结石",
+        "泌尿系结石",
+        "子宫内膜异位症",
+        "子宫肌瘤",
+        "白内障",
+        "甲状腺结节",
+        "消化性溃疡",
+        "腰椎间盘突出",
+    }
 )
 _OPERATED = re.compile(r"[”\"]?[^,。;]{0,12}(?:手术|术|切除)")
 _TEST = re.compile(r"表面|[eE核]?抗[原体]|两对半|[五六]项|DNA|筛查|疫苗|家族")
@@ -84,7 +91,7 @@ def _covering(family: str) -> re.Pattern[str]:
 
 def _conclusions(reading: Reading, listed: str) -> Iterator[_Missing]:
     sections = list(_told_in(reading, EXAMINATIONS, PRESENT_ILLNESS))
-    for name, finding in load_tree("findings").items():
+    for name in load_tree("findings"):
         if _finding_pattern(name, "covered").search(listed):
             continue
         for section in sections:

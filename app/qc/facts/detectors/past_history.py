@@ -11,6 +11,7 @@ from app.qc.facts.detectors.base import (
     filled,
     heading,
     is_empty,
+    span_of,
 )
 from app.qc.facts.detectors.diagnosis_list import diagnoses_of
 from app.records.model import Span
@@ -63,13 +64,21 @@ def _explained(family: str, reading: Reading) -> bool:
     return bool(_NAMED[family].search(where))
 
 
+_NOT_A_DISEASE = re.compile("最高血压|糖尿病(?:性|肾病|足|视网膜|周围)")
+
+
+def chronic_diseases(half: str, within: Span) -> Iterator[Mention]:
+    """The mentions of chronic diseases; 最高血压 and complications named after diabetes are none."""
+    taken = [span_of(match) for match in _NOT_A_DISEASE.finditer(half, *within)]
+    for mention in find_mentions(half, load_terms("chronic_diseases"), within):
+        if not any(span.start < mention.span.end and mention.span.start < span.end for span in taken):
+            yield mention
+
+
 def _told(text: str) -> set[str]:
     heads = heads_by_term("chronic_diseases")
-    return {
-        heads[m.term]
-        for m in find_mentions(text, load_terms("chronic_diseases"))
-        if m.assertion is not Assertion.ABSENT
-    }
+    found = find_mentions(text, load_terms("chronic_diseases"))
+    return {heads[m.term] for m in found if m.assertion is not Assertion.ABSENT}
 
 
 _DRUG_ACCOUNT = re.compile(
@@ -91,9 +100,9 @@ def chronic_disease_without_treatment(reading: Reading, section: Section | None)
         return Detection(False)
     heads = heads_by_term("chronic_diseases")
     own = [
-        m
-        for m in _own(reading, section, load_terms("chronic_diseases"))
-        if heads[m.term] not in _NOT_TREATED_ALIKE
+        each
+        for each in chronic_diseases(reading.half, section.body)
+        if _is_own(each) and heads[each.term] not in _NOT_TREATED_ALIKE
     ]
     lacking: list[Mention] = []
     details = []
@@ -102,7 +111,7 @@ def chronic_disease_without_treatment(reading: Reading, section: Section | None)
             lacking += group
             missing = "剂量" if _DRUG.search(reading.half, *account) else "用药名称、剂量和疗效"
             details.append(f"{'、'.join(m.term for m in group)}没有写{missing}")
-    return Detection(bool(lacking), tuple(m.span for m in lacking), "；".join(details))
+    return Detection(bool(lacking), tuple(m.span for m in lacking), "；".join(dict.fromkeys(details)))
 
 
 def _accounts(
@@ -132,7 +141,8 @@ def operation_without_account(reading: Reading, section: Section | None) -> Dete
     if section is None:
         return Detection(False)
     lacking = []
-    for mention in _own(reading, section, (*load_terms("operations"), *_GENERAL)):
+    terms = (*load_terms("operations"), *_GENERAL)
+    for mention in filter(_is_own, find_mentions(reading.half, terms, section.body)):
         start = clause_around(reading.half, mention.span, section.body).start
         end = _end_of_sentence(reading.half, mention.span.end, section.body.end)
         told = _OPERATION_ACCOUNT.search(reading.half, start, end)
@@ -149,9 +159,8 @@ def operation_without_account(reading: Reading, section: Section | None) -> Dete
     )
 
 
-def _own(reading: Reading, section: Section, terms: tuple[str, ...]) -> list[Mention]:
-    found = find_mentions(reading.half, terms, section.body)
-    return [m for m in found if m.assertion is Assertion.PRESENT and m.subject == "patient"]
+def _is_own(mention: Mention) -> bool:
+    return mention.assertion is Assertion.PRESENT and mention.subject == "patient"
 
 
 def _is_heading(half: str, span: Span) -> bool:

@@ -17,7 +17,7 @@ from app.qc.facts.detectors.base import (
 from app.qc.facts.detectors.chief_complaint import Complaint, complaints, parts
 from app.records.model import Span
 from app.text.assertion import Assertion, Mention, find_mentions
-from app.text.lexicons import heads_by_term, load_tree, load_mapping, load_terms
+from app.text.lexicons import heads_by_term, load_mapping, load_terms, load_tree
 from app.text.reading import Reading
 from app.text.sections import Section
 

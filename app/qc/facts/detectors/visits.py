@@ -65,7 +65,7 @@ def _split(reading: Reading, told: Span, cues: Sequence[Span]) -> tuple[Visit, .
         sentence = sentence_around(reading.half, cue, told)
         if (not opened or sentence.start > opened[-1][1]) and not _PREGNANCY.search(reading.half, *sentence):
             opened.append((cue, sentence.start))
-    ends = [start for _, start in opened][1:] + [told.end]
+    ends = [*[start for _, start in opened][1:], told.end]
     return tuple(Visit(cue, Span(start, end)) for (cue, start), end in zip(opened, ends, strict=False))
 
 
