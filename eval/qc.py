@@ -125,7 +125,7 @@ def _row(counts: Counts) -> dict[str, float]:
     return {**counts._asdict(), **shares, "n": counts.n}
 
 
-def _entries(text: str, path: Path) -> Any:
+def _entries(text: str, path: Path) -> object:
     try:
         return json.loads(text)
     except json.JSONDecodeError as whole:

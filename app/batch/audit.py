@@ -11,9 +11,7 @@ from app.batch.report import write_reports
 from app.batch.sources import Source, sources_of
 from app.batch.statistics import Statistics
 from app.batch.store import Store
-from app.qc.indicators import load_indicators
 from app.qc.rule import Rule
-from app.resources import RULES
 from app.settings import Settings
 
 OnProgress = Callable[[int], None]
@@ -39,6 +37,7 @@ def audit(
     """
     sources = sources_of(given)
     with open_checker(settings, use_model=False) as checker:
+        statistics = Statistics(checker.rules, checker.profile)
         marks = fingerprint(given, settings, checker.rules, use_model=use_model)
         with Store(folder, marks, resume=resume) as store:
             todo = _not_done(sources, store, on_progress)
@@ -46,8 +45,8 @@ def audit(
                 store.add(source, answer)
                 on_progress(source.size)
             store.put_in_order()
-            add_copies(store, checker, load_indicators(RULES / "indicators.yaml"), folder)
-            statistics = Statistics.of(store, checker.rules, checker.profile)
+            add_copies(store, checker, statistics.indicators, folder)
+            statistics.count(store)
             write_reports(folder, store, statistics, settings)
             store.mark_finished()
     return statistics

@@ -112,13 +112,21 @@ class RuleCount(NamedTuple):
 
 
 class QualityRow(NamedTuple):
-    """The data-quality index of some records; ``index`` is 0–100."""
+    """The data-quality index of some records; ``value`` is 0–100."""
 
     department: str
     month: str
     records: int
-    index: float | None
+    value: float | None
     dimensions: Mapping[str, Tally]
+
+    @property
+    def judged_share(self) -> float | None:
+        """What was judged of all that concerned the records, over all dimensions."""
+        whole = Tally()
+        for tally in self.dimensions.values():
+            whole = whole.plus(tally)
+        return whole.judged_share
 
 
 class Statistics:
@@ -134,18 +142,15 @@ class Statistics:
         self.problems: Counter[str] = Counter()
         self.is_generated = False
 
-    @classmethod
-    def of(cls, store: Store, rules: Mapping[str, Rule], profile: Profile) -> "Statistics":
+    def count(self, store: Store) -> None:
         """Count all that a store holds."""
-        statistics = cls(rules, profile)
         for entry in store.entries():
-            statistics.groups[Group(entry.department, entry.month)].add(entry)
-            statistics.is_generated = statistics.is_generated or bool(entry.is_generated)
+            self.groups[Group(entry.department, entry.month)].add(entry)
+            self.is_generated = self.is_generated or bool(entry.is_generated)
         for failure in store.failures():
-            statistics.problems[failure.problem] += 1
+            self.problems[failure.problem] += 1
             if failure.problem == "duplicate":
-                statistics.groups[Group(failure.department, failure.month)].duplicates += 1
-        return statistics
+                self.groups[Group(failure.department, failure.month)].duplicates += 1
 
     def whole(self) -> Part:
         """All records together."""

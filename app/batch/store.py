@@ -145,7 +145,8 @@ class Store:
             self._book.execute("DELETE FROM line WHERE place = ?", (source.place,))
             return False
         self._book.execute(
-            "UPDATE line SET run = ?, sequence = ? WHERE place = ?", (self._run, source.sequence, source.place)
+            "UPDATE line SET run = ?, sequence = ? WHERE place = ?",
+            (self._run, source.sequence, source.place),
         )
         return True
 
@@ -156,7 +157,9 @@ class Store:
             if first is None:
                 self._add_result(source, answer)
                 return answer
-            reason = f"{source.place} 的 record_id {answer.record_id} 与 {first} 重复，请更正编号；本份未计入。"
+            reason = (
+                f"{source.place} 的 record_id {answer.record_id} 与 {first} 重复，请更正编号；本份未计入。"
+            )
             answer = Problem("duplicate", reason, answer.record_id, answer.department, answer.month)
         self._add_problem(source, answer)
         return answer
@@ -204,17 +207,20 @@ class Store:
         self._finish_swap()
         self._open_lines[name] = (self._folder / name).open("ab")
 
-    def entries(self, where: str = "1", parameters: tuple[object, ...] = (), order: str = "sequence") -> Iterator[Entry]:
+    def entries(
+        self, where: str = "1", parameters: tuple[object, ...] = (), order: str = "sequence", limit: int = -1
+    ) -> Iterator[Entry]:
         """The records with a result, read one after another.
 
         Args:
             where: a condition over the columns, from the program itself.
             parameters: for its question marks.
-            order: the column to order by.
+            order: what to order by.
+            limit: how many at most; all, if negative.
         """
         columns = ", ".join(Entry._fields)
-        query = f"SELECT {columns} FROM line WHERE problem IS NULL AND {where} ORDER BY {order}"  # noqa: S608
-        return (Entry(*row) for row in self._book.execute(query, parameters))
+        query = f"SELECT {columns} FROM line WHERE problem IS NULL AND {where} ORDER BY {order} LIMIT ?"  # noqa: S608
+        return (Entry(*row) for row in self._book.execute(query, (*parameters, limit)))
 
     def failures(self) -> Iterator[Failure]:
         """The records without a result, in input order."""
@@ -253,7 +259,12 @@ class Store:
         self._append(RESULTS, answer.result.encode(), source, _columns(answer))
 
     def _add_problem(self, source: Source, problem: Problem) -> None:
-        shown = {"source": source.place, "record_id": problem.record_id, "kind": problem.kind, "reason": problem.reason}
+        shown = {
+            "source": source.place,
+            "record_id": problem.record_id,
+            "kind": problem.kind,
+            "reason": problem.reason,
+        }
         columns = {
             "record_id": problem.record_id,
             "department": problem.department,
@@ -264,9 +275,7 @@ class Store:
         line = json.dumps(shown, ensure_ascii=False).encode(errors="backslashreplace")
         self._append(ERRORS, line, source, columns)
 
-    def _append(
-        self, name: str, line: bytes, source: Source, columns: Mapping[str, object]
-    ) -> None:
+    def _append(self, name: str, line: bytes, source: Source, columns: Mapping[str, object]) -> None:
         file = self._open_lines[name]
         start = file.seek(0, os.SEEK_END)
         try:
@@ -328,11 +337,15 @@ class Store:
         except sqlite3.OperationalError as error:
             book.close()
             if "locked" in str(error):
-                raise UserError(f"另一个审核正在写入文件夹 {self._folder}，请等它结束，或换一个文件夹。") from error
+                raise UserError(
+                    f"另一个审核正在写入文件夹 {self._folder}，请等它结束，或换一个文件夹。"
+                ) from error
             raise
         except sqlite3.DatabaseError as error:
             book.close()
-            raise UserError(f"{path} 不是审核的进度文件，或已损坏，请换一个文件夹，或删除它后重新审核。") from error
+            raise UserError(
+                f"{path} 不是审核的进度文件，或已损坏，请换一个文件夹，或删除它后重新审核。"
+            ) from error
         return book
 
     def _begin(self, fingerprint: Mapping[str, str]) -> None:
@@ -366,7 +379,9 @@ class Store:
             path = self._folder / name
             path.touch()
             self._book.execute("DELETE FROM line WHERE file = ? AND end > ?", (name, path.stat().st_size))
-            reached = self._book.execute("SELECT MAX(end) FROM line WHERE file = ?", (name,)).fetchone()[0] or 0
+            reached = (
+                self._book.execute("SELECT MAX(end) FROM line WHERE file = ?", (name,)).fetchone()[0] or 0
+            )
             os.truncate(path, reached)
         self._book.commit()
 

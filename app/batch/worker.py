@@ -138,9 +138,7 @@ def digest(report: Report, indicators: tuple[Indicator, ...]) -> Checked:
     ended_at = stay.died_at or stay.discharged_at
     is_discharged = ended_at is not None or stay.disposition is not None
     counts = Counter(finding.severity for finding in result.findings)
-    standings = (
-        i.standing(result.outcomes, result.grade, is_discharged=is_discharged) for i in indicators
-    )
+    standings = (i.standing(result.outcomes, result.grade, is_discharged=is_discharged) for i in indicators)
     return Checked(
         result=result.model_dump_json(),
         record_id=record.record_id,
@@ -198,9 +196,9 @@ _worker: Worker
 _open = ExitStack()
 
 
-def start_process(settings: Settings, use_model: bool) -> None:  # noqa: FBT001
+def start_process(settings: Settings, use_model: bool) -> None:
     """Make a spawned process ready: rules loaded once; it leaves Ctrl-C to its parent and ends with it."""
-    global _worker  # noqa: PLW0603
+    global _worker
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
     _worker = Worker(_open.enter_context(open_checker(settings, use_model=use_model)))

@@ -9,6 +9,7 @@ from typing import Any, Literal, TypeVar
 from app.qc.timeline import Timeline
 from app.records.model import Document, DocumentType, MedicalRecord, Procedure
 from app.terms.table import TermsTable
+from app.text.quantities import VitalSign, find_vital_signs
 from app.text.reading import Reading
 from app.text.width import half_width
 
@@ -58,6 +59,16 @@ class Case:
     def reading(self, document: Document) -> Reading:
         """The text of a document, read once."""
         return self._readings[document.id]
+
+    @cached_property
+    def _vital_signs(self) -> dict[str, tuple[VitalSign, ...]]:
+        return {}
+
+    def vital_signs(self, document: Document) -> tuple[VitalSign, ...]:
+        """The vital signs written in a document, found once."""
+        if document.id not in self._vital_signs:
+            self._vital_signs[document.id] = find_vital_signs(self.reading(document).half)
+        return self._vital_signs[document.id]
 
     @property
     def is_over(self) -> bool:

@@ -18,7 +18,6 @@ from typing import NamedTuple, Self
 import numpy as np
 import numpy.typing as npt
 
-from app.qc.ruling import Hit
 from app.records.model import Document, MedicalRecord, Span
 from app.text.diagnoses import canonical, find_diagnoses
 from app.text.likeness import Content, content_of, likeness, stored_content
@@ -41,6 +40,7 @@ CREATE TABLE IF NOT EXISTS note (
     UNIQUE (record_id, document_id));
 CREATE TABLE IF NOT EXISTS band (key INTEGER NOT NULL, note INTEGER NOT NULL, PRIMARY KEY (key, note)) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS band_note ON band (note);
+CREATE INDEX IF NOT EXISTS note_kin ON note (kin);
 """
 
 
@@ -64,20 +64,26 @@ class CopyMatch:
         """The same match as seen from the other record."""
         return CopyMatch(self.other, self.place, self.likeness)
 
-    def hit(self, record: MedicalRecord) -> Hit:
-        """The finding in ``record``, which must be that of ``place``."""
-        document = record.documents_by_id[self.place.document_id]
-        details = {"similarity": f"{self.likeness:.0%}", "other": self.other.record_id}
-        return Hit(document.id, _SECTIONS[0], (document.evidence(self.place.span),), details)
 
+class Discussion(NamedTuple):
+    """The discussion of one first course note.
 
-class _Note(NamedTuple):
+    ``kin`` is department and main diagnosis; ``own`` are those of its ``numbers`` that the rest of the note tells of
+    the patient too.
+    """
+
     place: NotePlace
     kin: str
     content: Content
     hashes: npt.NDArray[np.uint32]
     numbers: frozenset[str]
     own: frozenset[str]
+
+
+def with_peers(record: MedicalRecord, peers: Iterable[Discussion]) -> MedicalRecord:
+    """The record as rule L-504 wants it: with other patients' discussions of the same kin in ``extra["peers"]``."""
+    told = [{"record_id": peer.place.record_id, "discussion": peer.content.text} for peer in peers]
+    return record.model_copy(update={"extra": {**record.extra, "peers": told}})
 
 
 class CopyingIndex:
@@ -120,14 +126,37 @@ class CopyingIndex:
 
         A record without department, main diagnosis or a discussion long enough is left out.
         """
-        note = _read_note(record, self._minimum)
+        note = read_discussion(record, self._minimum)
         self._forget(record.record_id)
         if note is None:
             return ()
-        keys = _band_keys(note)
-        found = tuple(m for other in self._candidates(keys, note) if (m := self._match(note, other)))
-        self._store(note, keys)
+        found = [
+            CopyMatch(note.place, other.place, likeness(note.content, other.content, self._limit))
+            for other in self._alike(note)
+        ]
+        self._store(note, _band_keys(note))
         return tuple(sorted(found, key=lambda match: match.other))
+
+    def peers(self, record: MedicalRecord) -> tuple[Discussion, ...] | None:
+        """The discussions of other records that match, for ``with_peers``; ``None`` where no other is comparable.
+
+        Unlike ``add`` it changes nothing: once every record of a batch is in, each is looked up again.
+        """
+        note = read_discussion(record, self._minimum)
+        if note is None or not self._has_others(note):
+            return None
+        return tuple(o for o in self._alike(note) if o.place.record_id != record.record_id)
+
+    def _has_others(self, note: Discussion) -> bool:
+        return bool(
+            self._database.execute(
+                "SELECT 1 FROM note WHERE kin = ? AND record_id <> ? LIMIT 1",
+                (note.kin, note.place.record_id),
+            ).fetchone()
+        )
+
+    def _alike(self, note: Discussion) -> Iterator[Discussion]:
+        return (o for o in self._candidates(_band_keys(note), note) if same_discussion(note, o, self._limit))
 
     def _forget(self, record_id: str) -> None:
         numbers = self._database.execute(
@@ -136,7 +165,7 @@ class CopyingIndex:
         self._database.executemany("DELETE FROM band WHERE note = ?", numbers)
         self._database.executemany("DELETE FROM note WHERE number = ?", numbers)
 
-    def _store(self, note: _Note, keys: Iterable[int]) -> None:
+    def _store(self, note: Discussion, keys: Iterable[int]) -> None:
         cursor = self._database.execute(
             "INSERT INTO note (record_id, document_id, kin, start, finish, hashes, content, numbers, own)"
             " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -154,7 +183,7 @@ class CopyingIndex:
         rows = [(key, cursor.lastrowid) for key in keys]
         self._database.executemany("INSERT OR IGNORE INTO band VALUES (?, ?)", rows)
 
-    def _candidates(self, keys: Iterable[int], note: _Note) -> Iterator[_Note]:
+    def _candidates(self, keys: Iterable[int], note: Discussion) -> Iterator[Discussion]:
         """The notes of the same kin that share a band and are not plainly different, values compared."""
         numbers: set[int] = set()
         for key in keys:
@@ -171,22 +200,25 @@ class CopyingIndex:
             if row[0] == note.kin and np.mean(hashes == note.hashes) >= _PLAINLY_DIFFERENT:
                 place = NotePlace(row[2], row[3], Span(row[4], row[5]))
                 content = stored_content(zlib.decompress(row[6]).decode())
-                yield _Note(
+                yield Discussion(
                     place, note.kin, content, hashes, frozenset(row[7].split()), frozenset(row[8].split())
                 )
 
-    def _match(self, note: _Note, other: _Note) -> CopyMatch | None:
-        alike = likeness(note.content, other.content, self._limit)
-        if alike < self._limit or _both_individual(note, other):
-            return None
-        return CopyMatch(note.place, other.place, alike)
+
+def same_discussion(one: Discussion, other: Discussion, limit: float) -> bool:
+    """Whether two discussions say the same, and do not each hold two numbers or more of their own patient."""
+    return likeness(one.content, other.content, limit) >= limit and not _both_individual(one, other)
 
 
-def _both_individual(one: _Note, other: _Note) -> bool:
+def _both_individual(one: Discussion, other: Discussion) -> bool:
     return min(len(one.own - other.numbers), len(other.own - one.numbers)) >= _OWN_NUMBERS
 
 
-def _read_note(record: MedicalRecord, minimum: int) -> _Note | None:
+def read_discussion(record: MedicalRecord, minimum: int) -> Discussion | None:
+    """The discussion of the first course note, from ``minimum`` characters that count.
+
+    ``None`` without it, without a department or without a main diagnosis.
+    """
     department = record.encounter.department
     for document in record.documents_of("首次病程记录"):
         reading = Reading(document)
@@ -201,8 +233,16 @@ def _read_note(record: MedicalRecord, minimum: int) -> _Note | None:
             place = NotePlace(record.record_id, document.id, span)
             numbers = frozenset(_NUMBER.findall(said))
             own = _own(document, sections, numbers)
-            return _Note(place, f"{department}\x1f{main}", content, signature(content), numbers, own)
+            return Discussion(place, f"{department}\x1f{main}", content, signature(content), numbers, own)
     return None
+
+
+def peer_discussion(kin: str, record_id: str, text: str) -> Discussion:
+    """A peer as ``with_peers`` hands it on, its own numbers taken to be all those it names."""
+    content = content_of(text)
+    numbers = frozenset(_NUMBER.findall(text))
+    own = frozenset(number for number in numbers if len(number) >= 2)
+    return Discussion(NotePlace(record_id, "", Span(0, 0)), kin, content, signature(content), numbers, own)
 
 
 def _own(document: Document, sections: Iterable[Section], numbers: frozenset[str]) -> frozenset[str]:
@@ -239,7 +279,7 @@ def signature(content: Content) -> npt.NDArray[np.uint32]:
     return values
 
 
-def _band_keys(note: _Note) -> list[int]:
+def _band_keys(note: Discussion) -> list[int]:
     kin = zlib.crc32(note.kin.encode())
     bands = (note.hashes[band * _ROWS : (band + 1) * _ROWS].tobytes() for band in range(_BANDS))
     return [zlib.crc32(band, kin) << 8 | number for number, band in enumerate(bands)]

@@ -76,22 +76,29 @@ def chosen(choices: str, written: str) -> str | None:
     return forms.get(both[2]) if both else None
 
 
+def written_text(raw: object) -> str:
+    """A value in half-width form; empty where there is none, and for lists."""
+    if raw is None or isinstance(raw, list | tuple | dict):
+        return ""
+    if isinstance(raw, float) and raw.is_integer():
+        return str(int(raw))
+    written = half_width(str(raw)).strip()
+    return "" if _NOTHING.fullmatch(written) else written
+
+
+def first_number(written: str) -> float | None:
+    """The first number in a text; ``None`` when it has none or is masked."""
+    found = None if "*" in written else _NUMBER.search(written.replace(",", ""))
+    return float(found.group()) if found else None
+
+
 class Entry(NamedTuple):
-    """One item of one page."""
+    """One item of one page; ``text`` is ``written_text(raw)``."""
 
     item: Item
     is_delivered: bool
     raw: object
-
-    @property
-    def text(self) -> str:
-        """The value in half-width form, empty where there is none."""
-        if self.raw is None or isinstance(self.raw, list | tuple | dict):
-            return ""
-        if isinstance(self.raw, float) and self.raw.is_integer():
-            return str(int(self.raw))
-        written = half_width(str(self.raw)).strip()
-        return "" if _NOTHING.fullmatch(written) else written
+    text: str
 
     @property
     def is_dash(self) -> bool:
@@ -124,8 +131,7 @@ class Entry(NamedTuple):
     @property
     def number(self) -> float | None:
         """The first number in it; ``None`` when it has none or is masked."""
-        found = None if self.is_masked or self.is_dash else _NUMBER.search(self.text.replace(",", ""))
-        return float(found.group()) if found else None
+        return None if self.is_dash else first_number(self.text)
 
     @property
     def choice(self) -> str | None:
@@ -173,6 +179,7 @@ class FrontPageView:
             **{name: getattr(page, name) for name in page.model_fields_set},
             **(page.model_extra or {}),
         }
+        self._read: dict[str, Entry] = {}
         self.document: Document | None = next(iter(record.documents_of("病案首页")), None)
 
     def entry(self, key: str) -> Entry:
@@ -181,9 +188,12 @@ class FrontPageView:
         Raises:
             KeyError: there is no such item.
         """
-        item = items()[key]
-        given = next((name for name in item.keys if name in self._values), None)
-        return Entry(item, given is not None, None if given is None else self._values[given])
+        if key not in self._read:
+            item = items()[key]
+            given = next((name for name in item.keys if name in self._values), None)
+            raw = None if given is None else self._values[given]
+            self._read[key] = Entry(item, given is not None, raw, written_text(raw))
+        return self._read[key]
 
     def text(self, key: str) -> str:
         """The item's value in half-width form; empty when not delivered, blank or “-”."""
@@ -195,7 +205,7 @@ class FrontPageView:
         """Whether nothing but the name is filled in."""
         name = items()["name"].keys
         given = (value for key, value in self._values.items() if key not in name)
-        return not any(Entry(items()["name"], True, value).says or _is_filled(value) for value in given)
+        return not any(_is_filled(value) for value in given)
 
     @cached_property
     def disposition(self) -> str | None:
@@ -305,7 +315,13 @@ def _is_filled(value: object) -> bool:
         return any(map(_is_filled, value))
     if isinstance(value, dict):
         return any(map(_is_filled, value.values()))
-    return Entry(items()["name"], True, value).says
+    return _said(value) != ""
+
+
+def _said(value: object) -> str:
+    """The text of a value, “-” counting as nothing."""
+    text = written_text(value)
+    return "" if _DASH.fullmatch(text) else text
 
 
 def _entries(raw: object) -> Iterator[Mapping[str, object]]:
@@ -322,8 +338,7 @@ def _field(entry: Mapping[str, object], field: str) -> str | None:
     given = next((name for name in names if name in entry), None)
     if given is None:
         return None
-    read = Entry(items()["name"], True, entry[given])
-    return read.text if read.says else ""
+    return _said(entry[given])
 
 
 def _named(diagnoses: list[Diagnosis], name: str) -> Diagnosis | None:

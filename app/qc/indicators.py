@@ -94,9 +94,7 @@ class IndicatorValue(NamedTuple):
         if self.indicator.rules and len(self.missing_rules) == len(self.indicator.rules):
             return f"不能由这些数据计算：所用评分方案没有规则 {'、'.join(self.missing_rules)}"
         if not self.denominator:
-            return (
-                "没有可以判定的病历" if self.undetermined else "没有这类病历"
-            )
+            return "没有可以判定的病历" if self.undetermined else "没有这类病历"
         return ""
 
     @property

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable, Mapping
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -47,6 +47,7 @@ def has_form(kind: CodeKind, code: str) -> bool:
     return _form(kind).fullmatch(_BLANKS.sub("", half_width(code))) is not None
 
 
+@lru_cache(maxsize=4096)
 def plain_code(code: str) -> str:
     """A code in comparable form: half-width, upper case, of a double code only the first.
 

@@ -20,8 +20,12 @@ _CLAUSE_START = re.compile(r"[。;,:\n(]")
 _PLANNED = re.compile(r"(?:拟|完善|预约|安排|建议|必要时|择期|待|嘱|可行|应行|需行|请)[^。;,\n]{0,10}\Z")
 _DONE = re.compile(r"[^。;\n]{0,14}(?:示|提示|见|:|证实|报告|回报|结果|正常|阴性|阳性|片?显示|未)")
 _ELSEWHERE = re.compile(r"外院|院外|当地|社区|乡镇|卫生院|县医院|市医院|省医院")
-_NAME_TAIL = re.compile(r"\(.*?\)|(?:定量|定性|测定|检测|浓度|含量|活性|水平)\Z|\A(?:血清|血浆|全血|血|静脉血)(?=..)")
-_NUMBER = re.compile(r"(?:\([^()\n]{0,10}\))?\s{0,2}[:为约是达]?\s{0,2}(?P<value>\d{1,6}(?:\.\d{1,4})?)(?![\d*.]|\s?[-~至到/]\s?\d)")
+_NAME_TAIL = re.compile(
+    r"\(.*?\)|(?:定量|定性|测定|检测|浓度|含量|活性|水平)\Z|\A(?:血清|血浆|全血|血|静脉血)(?=..)"
+)
+_NUMBER = re.compile(
+    r"(?:\([^()\n]{0,10}\))?\s{0,2}[:为约是达]?\s{0,2}(?P<value>\d{1,6}(?:\.\d{1,4})?)(?![\d*.]|\s?[-~至到/]\s?\d)"
+)
 _UNIT = re.compile(r"\s?(?P<unit>[A-Za-zμ%×*^/⁹¹²()·℃0-9]{1,14})")
 _SALTS = re.compile(
     r"(?:注射用|盐酸|硫酸氢|硫酸|枸橼酸|苹果酸|甲磺酸|马来酸|富马酸|酒石酸|重酒石酸|琥珀酸|磷酸|醋酸|乳酸|氢溴酸|苯磺酸)"
@@ -60,14 +64,18 @@ def _modality(name: str) -> re.Pattern[str]:
 
 @cache
 def _regions_of_terms() -> tuple[tuple[str, str], ...]:
-    return tuple((term, head) for head, terms in load_mapping("body_regions").items() for term in (head, *terms))
+    return tuple(
+        (term, head) for head, terms in load_mapping("body_regions").items() for term in (head, *terms)
+    )
 
 
 @lru_cache(maxsize=4096)
 def regions_in(words: str) -> frozenset[str]:
     """The regions that some half-width words name; a name of one character counts at their end only."""
     return frozenset(
-        head for term, head in _regions_of_terms() if (term in words if len(term) > 1 else words.endswith(term))
+        head
+        for term, head in _regions_of_terms()
+        if (term in words if len(term) > 1 else words.endswith(term))
     )
 
 
@@ -100,7 +108,12 @@ def report_regions(site: str | None) -> frozenset[str]:
 
 def words_after(half: str, examination: Examination) -> str:
     """The words that follow an examination's name, as far as they can still say what it showed."""
-    return half[examination.span.end : examination.span.end + _AFTER]
+    return half[examination.span.end : examination.span.end + _AFTER].partition("。")[0]
+
+
+def regions_shown(half: str, examination: Examination) -> frozenset[str]:
+    """The regions of which the words after an examination's name speak."""
+    return regions_in(words_after(half, examination) + " ")
 
 
 @lru_cache(maxsize=2048)
@@ -132,7 +145,9 @@ _COMPOUND_AFTER = re.compile(r"[A-Za-z\d\-]|离子通道|拮抗|通道")
 def _stands_alone(half: str, start: int, end: int, name: str) -> bool:
     before = half[max(0, start - 1) : start]
     if name[0].isascii() and name[0].isalnum():
-        return not (before.isascii() and before.isalnum()) and not re.match(r"[A-Za-z\d]", half[end : end + 1])
+        return not (before.isascii() and before.isalnum()) and not re.match(
+            r"[A-Za-z\d]", half[end : end + 1]
+        )
     if len(name) == 1:
         return not _COMPOUND_BEFORE.search(before) and not _COMPOUND_AFTER.match(half, end)
     return before not in tuple(_OTHER_SPECIMEN)
@@ -147,11 +162,15 @@ def values_of(half: str, item: str, within: Span | None = None) -> Iterator[Valu
             seen.add(number.end())
             unit = _UNIT.match(half, number.end())
             yield Value(
-                Span(span.start, number.end()), float(number["value"]), unit["unit"].strip("()") if unit else ""
+                Span(span.start, number.end()),
+                float(number["value"]),
+                unit["unit"].strip("()") if unit else "",
             )
 
 
-_UNIT_FOLD = str.maketrans({"⁹": "9", "¹": "1", "²": "2", "×": "", "x": "", "*": "", "^": "", "µ": "μ", " ": ""})
+_UNIT_FOLD = str.maketrans(
+    {"⁹": "9", "¹": "1", "²": "2", "×": "", "x": "", "*": "", "^": "", "µ": "μ", " ": ""}
+)
 
 
 def plain_unit(unit: str | None) -> str:
@@ -169,9 +188,11 @@ def _drug_heads() -> tuple[tuple[str, str], ...]:
 
 @lru_cache(maxsize=2048)
 def drug_class(written: str) -> tuple[str, str] | None:
-    """The known drug that an order names and its class; ``None`` for any other."""
+    """The known drug that an order names first and its class; ``None`` for any other."""
     plain = _SALTS.sub("", half_width(written))
-    return next(((name, kind) for name, kind in _drug_heads() if name in plain), None)
+    found = ((plain.find(name), name, kind) for name, kind in _drug_heads())
+    first = min((each for each in found if each[0] >= 0), key=lambda each: each[0], default=None)
+    return first and first[1:]
 
 
 @cache

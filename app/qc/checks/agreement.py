@@ -199,7 +199,8 @@ class DeathCausesDisagree(Check, name="death_causes_disagree"):
         if not died and not any(d.kind in ("死亡记录", "死亡病例讨论记录") for d in documents):
             return not_applicable("患者未死亡")
         rulings = [_compare_lists(case, documents, sections) for sections in (("死亡原因",), ("死亡诊断",))]
-        return combine(rulings, none_reason="没有死亡文书")
+        judged = [ruling for ruling in rulings if ruling.outcome != "undetermined"]
+        return combine(judged or rulings, none_reason="没有死亡文书")
 
 
 def _compare_lists(case: Case, documents: Sequence[Document], sections: tuple[str, ...]) -> Ruling:
@@ -304,7 +305,9 @@ def _all_diagnoses(case: Case, without: tuple[DocumentType, ...]) -> list[Named]
     return found + [Named(d.name) for d in case.record.diagnoses or () if d.name]
 
 
-_IN_PROSE = re.compile(r"(?:诊断)?(?:修正|补充|更正)(?:诊断)?为\s*[“\"]?(?P<name>[^,，。;；”\"\n]{2,30})")
+_IN_PROSE = re.compile(
+    r"(?:诊断)?(?:修正|补充|更正)(?:诊断)?(?:为|[:：])\s*[“\"]?(?P<names>[^,，。;；”\"\n]{2,60})"
+)
 
 
 class RevisedDiagnosisLost(Check, name="revised_diagnosis_lost"):
@@ -331,7 +334,9 @@ def _revised(case: Case, document: Document) -> Iterator[Named]:
     for name in ("修正诊断", "补充诊断"):
         yield from listed_diagnoses(case, document, (name,))
     for match in _IN_PROSE.finditer(document.text):
-        yield Named(match["name"], document, Span(*match.span("name")))
+        if "诊断" in match.group():
+            for mention in find_diagnoses(document.text, Span(*match.span("names"))):
+                yield Named(mention.name, document, mention.span)
 
 
 def _withdrawn(named: Named, revised: Sequence[Named]) -> bool:

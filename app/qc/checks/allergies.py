@@ -17,6 +17,7 @@ _JUSTIFIED = re.compile(
 )
 _SKIN_TEST = re.compile("皮试|皮肤试验|过敏试验")
 _POSITIVE = re.compile(r"阳性|\(\+\)|\+")
+_REACTION = re.compile("过敏|皮疹|风团|荨麻疹|瘙痒|喉头水肿|药疹")
 _NO_ALLERGY = re.compile(r"无|否认|-|—|/|0|1|未发现|没有")
 
 
@@ -61,9 +62,10 @@ class AllergenOrdered(Check, name="allergen_ordered"):
 
     def rule_on(self, case: Case, applies_to: tuple[DocumentType, ...]) -> Ruling:
         """Judge each drug order."""
-        known = list(_known_allergens(case, case.record.documents_of(*applies_to)))
+        documents = sorted(case.record.documents_of(*applies_to), key=lambda d: applies_to.index(d.kind))
+        known = list(_known_allergens(case, documents))
         if not known:
-            if not case.record.documents_of(*applies_to) and case.record.allergies is None:
+            if not documents and case.record.allergies is None:
                 return undetermined("没有写明过敏史的文书或过敏资料")
             return not_applicable("没有记录药物过敏")
         ordered = [o for o in case.record.orders or () if o.category == "药品" or o.drug]
@@ -266,9 +268,8 @@ def _is_new(case: Case, allergen: _Known) -> bool:
 def _arose_in_stay(case: Case, allergen: _Known) -> bool:
     """Whether a course note tells of a reaction to it, so that the structured entry may be younger."""
     return any(
-        _is_new(case, _in_text(document, found))
+        allergen.term in case.reading(document).half[max(0, match.start() - 30) : match.end()]
         for document in case.course_documents
         if document.kind != "首次病程记录"
-        for found in find_allergens(case.reading(document))
-        if found.term in allergen.related
+        for match in _REACTION.finditer(case.reading(document).half)
     )

@@ -7,7 +7,7 @@ from pydantic import Field
 
 from app.qc.case import Case
 from app.qc.checks.base import Check
-from app.qc.checks.correspondence import DrugOrders, systemic_drugs
+from app.qc.checks.correspondence import DrugOrders, grade_of, systemic_drugs
 from app.qc.checks.order_of_events import shown
 from app.qc.ruling import PASSED, Hit, Ruling, combine, defect, not_applicable, undetermined
 from app.qc.timeline import is_cancelled, later
@@ -22,22 +22,31 @@ _EXPLAINED = ("无痰", "未能留取", "无法留取", "无法获取", "无标�
 
 
 class CultureBeforeTreatment(Check, name="culture_before_treatment"):
-    """Treatment with a listed antimicrobial for which no specimen was sent before the first dose.
+    """Treatment with a graded antimicrobial for which no specimen was sent before the first dose.
+
+    The grade is that of the order's drug (``antimicrobial_grade``), or by the hospital's list.
 
     Attributes:
-        drugs: the hospital's restricted and special-grade drugs; without it nothing can be judged.
-        groups: the drug groups among which the listed ones are looked for.
+        drugs: the hospital's restricted and special-grade drugs.
+        grades: the grades that are judged.
     """
 
     drugs: tuple[str, ...] = ()
-    groups: tuple[str, ...] = ("抗菌药物",)
+    grades: tuple[str, ...] = ("限制使用级", "特殊使用级")
 
     def rule_on(self, case: Case, applies_to: tuple[DocumentType, ...]) -> Ruling:
         """Judge each listed drug and combine."""
-        if not self.drugs:
+        given = systemic_drugs(case, ("抗菌药物",))
+        if not given:
+            return not_applicable("未用抗菌药物")
+        if not self.drugs and not any(grade_of(order) for drug in given for order in drug.orders):
             return undetermined("未配置本院抗菌药物分级目录")
-        listed = [d for d in systemic_drugs(case, self.groups) if any(name in d.name for name in self.drugs)]
-        return combine((self._rule_on(case, d, applies_to) for d in listed), none_reason="未用限制级、特殊使用级抗菌药物")
+        listed = [
+            d for d in given if d.name in self.drugs or any(grade_of(o) in self.grades for o in d.orders)
+        ]
+        return combine(
+            (self._rule_on(case, d, applies_to) for d in listed), none_reason="未用限制级、特殊使用级抗菌药物"
+        )
 
     def _rule_on(self, case: Case, drug: DrugOrders, types: tuple[DocumentType, ...]) -> Ruling:
         if all(_is_prophylactic(order) for order in drug.orders):
@@ -59,7 +68,9 @@ class CultureBeforeTreatment(Check, name="culture_before_treatment"):
             if sent and is_sent and any(word in (order.content or "") for word in _PATHOGEN):
                 yield sent
         for result in case.record.lab_results or ():
-            if result.sampled_at and any(word in f"{result.panel or ''}{result.item or ''}" for word in _PATHOGEN):
+            if result.sampled_at and any(
+                word in f"{result.panel or ''}{result.item or ''}" for word in _PATHOGEN
+            ):
                 yield result.sampled_at
 
 
@@ -104,18 +115,25 @@ class ProphylaxisTiming(Check, name="prophylaxis_timing"):
         near = [
             (name, o)
             for name, o in doses
-            if o.ordered_at and later(cut, -timedelta(hours=48)) <= o.ordered_at <= later(cut, timedelta(hours=1))
+            if o.ordered_at
+            and later(cut, -timedelta(hours=48)) <= o.ordered_at <= later(cut, timedelta(hours=1))
         ]
         if not near:
             return not_applicable("没有术前预防用药医嘱")
-        return combine((self._rule_on_dose(procedure, cut, name, order) for name, order in near), none_reason="")
+        return combine(
+            (self._rule_on_dose(procedure, cut, name, order) for name, order in near), none_reason=""
+        )
 
     def _rule_on_dose(self, procedure: Procedure, cut: datetime, name: str, order: Order) -> Ruling:
         if order.executed_at is None:
             return undetermined(f"{name}没有执行时间")
-        is_slow = any(name == kind or name in load_mapping("drug_classes").get(kind, ()) for kind in self.slow)
+        is_slow = any(
+            name == kind or name in load_mapping("drug_classes").get(kind, ()) for kind in self.slow
+        )
         earliest, latest = (
-            (self.slow_earliest_hours, self.slow_latest_hours) if is_slow else (self.earliest_hours, self.latest_hours)
+            (self.slow_earliest_hours, self.slow_latest_hours)
+            if is_slow
+            else (self.earliest_hours, self.latest_hours)
         )
         before = cut - order.executed_at
         if timedelta(hours=latest) <= before <= timedelta(hours=earliest):

@@ -1,6 +1,6 @@
 """Codes on the front page: there, well-formed, in the hospital's own table, standing for the name beside them."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from app.qc.case import Case
@@ -9,7 +9,7 @@ from app.qc.front_page import FrontPageView
 from app.qc.ruling import PASSED, Ruling, combine, defect, not_applicable, undetermined
 from app.terms.codes import CodeKind, has_form, kind_title, plain_code
 from app.terms.table import TermsTable
-from app.text.diagnoses import same_disease
+from app.text.diagnoses import agreeing
 
 NO_TABLE = "未导入本院编码表"
 _CATEGORY_LENGTH = 3
@@ -70,31 +70,50 @@ class CodeInvalid(PageCheck, name="code_invalid"):
 
 
 class CodeNameMismatch(PageCheck, name="code_name_mismatch"):
-    """A diagnosis whose name the hospital's table gives to another code, and whose own code means another disease.
+    """A diagnosis whose name belongs to another code, and whose own code means another disease.
 
-    A name that the table does not have, beside a code that means something else, is left to people.
+    The hospital's table decides. Without one only gross mistakes show: name and code belong to two different of
+    the ``categories``. A name found nowhere, beside a code that means something else, is left to people.
+
+    Attributes:
+        categories: common three-character categories, each with names of its diseases.
     """
+
+    categories: Mapping[str, tuple[str, ...]]
 
     def rule_on_page(self, case: Case, page: FrontPageView) -> Ruling:
         """Judge every diagnosis that has a code."""
-        if case.terms is None or not case.terms.has("icd10"):
-            return undetermined(NO_TABLE)
-        entries = [entry for entry in _coded(page, "icd10") if entry.name and entry.code]
-        terms = case.terms
-        rulings = (self._rule_on(terms, page, entry.name, entry.code or "") for entry in entries)
+        terms = case.terms if case.terms is not None and case.terms.has("icd10") else None
+        entries = [(entry.name, entry.code) for entry in _coded(page, "icd10") if entry.name and entry.code]
+        rulings = (
+            self._by_category(page, *entry) if terms is None else _by_table(terms, page, *entry)
+            for entry in entries
+        )
         return combine(rulings, none_reason="首页没有带编码的诊断")
 
-    def _rule_on(self, terms: TermsTable, page: FrontPageView, name: str, code: str) -> Ruling:
-        meant = [term.name for term in terms.terms_of("icd10", code)]
-        if not meant:
-            return not_applicable("编码不在编码表中，由编码规则判定")
-        codes = terms.codes_of("icd10", name)
-        if any(same_disease(name, each) for each in meant) or any(_kindred(code, each) for each in codes):
+    def _by_category(self, page: FrontPageView, name: str, code: str) -> Ruling:
+        own = self.categories.get(plain_code(code)[:_CATEGORY_LENGTH])
+        if own is None:
+            return undetermined(NO_TABLE)
+        if agreeing(name, own):
             return PASSED
-        if not codes:
-            return undetermined(f"“{name}”与编码{code}（{meant[0]}）是否相符须人工核对")
-        problem = f"编码{code}在编码表中为“{meant[0]}”，“{name}”的编码为{'、'.join(codes[:2])}"
-        return defect(page_hit(page, name, name=name, problem=problem))
+        other = next((category for category, names in self.categories.items() if agreeing(name, names)), None)
+        if other is None:
+            return undetermined(NO_TABLE)
+        return defect(page_hit(page, name, name=name, problem=f"编码{code}属{own[0]}，该诊断属{other}"))
+
+
+def _by_table(terms: TermsTable, page: FrontPageView, name: str, code: str) -> Ruling:
+    meant = [term.name for term in terms.terms_of("icd10", code)]
+    if not meant:
+        return not_applicable("编码不在编码表中，由编码规则判定")
+    codes = terms.codes_of("icd10", name)
+    if agreeing(name, meant) or any(_kindred(code, each) for each in codes):
+        return PASSED
+    if not codes:
+        return undetermined(f"“{name}”与编码{code}（{meant[0]}）是否相符须人工核对")
+    problem = f"编码{code}在编码表中为“{meant[0]}”，该诊断的编码为{'、'.join(codes[:2])}"
+    return defect(page_hit(page, name, name=name, problem=problem))
 
 
 def _kindred(code: str, other: str) -> bool:

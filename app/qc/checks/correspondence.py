@@ -27,8 +27,8 @@ from app.text.investigations import (
     find_examinations,
     names_modality,
     regions_in,
+    regions_shown,
     report_regions,
-    words_after,
 )
 from app.text.lexicons import load_mapping
 from app.text.width import half_width
@@ -55,6 +55,12 @@ def notes_from(case: Case, types: tuple[DocumentType, ...], moment: datetime) ->
     return [document for _, document in sorted(dated, key=lambda pair: pair[0])]
 
 
+def nearest(documents: list[Document], moment: datetime) -> str | None:
+    """The id of the document written nearest to a moment; ``None`` without any."""
+    timed = [(abs(w - moment), d.id) for d in documents if (w := written(d))]
+    return min(timed)[1] if timed else None
+
+
 def sentence_around(half: str, span: Span) -> str:
     """The sentence of half-width text in which ``span`` lies."""
     start = max(half.rfind(mark, 0, span.start) for mark in _SENTENCE_ENDS) + 1
@@ -64,7 +70,8 @@ def sentence_around(half: str, span: Span) -> str:
 
 def report_name(report: ExamReport) -> str:
     """A report as a user reads it."""
-    return f"{report.site or ''}{report.modality or '检查'}"
+    modality = "" if report.modality == "其他" and report.site else report.modality or "检查"
+    return f"{report.site or ''}{modality}"
 
 
 def is_of_stay(case: Case, report: ExamReport) -> bool:
@@ -194,24 +201,16 @@ def tells_report(case: Case, note: Document, report: ExamReport, reports: list[E
     half, modality = case.reading(note).half, report.modality or "其他"
     own = report_regions(report.site)
     mentions = [m for m in find_examinations(half, modality) if not m.is_planned and not m.is_elsewhere]
-    if any(_is_meant(half, mention, own) for mention in mentions):
-        return True
-    if any(not mention.regions for mention in mentions) and not _means_others(mentions, report, reports):
+    others = frozenset().union(
+        *(report_regions(r.site) for r in reports if r is not report and r.modality == report.modality)
+    )
+    if not own or any((m.regions or regions_shown(half, m)) & own for m in mentions):
+        return bool(mentions) or _repeats_finding(case, half, report)
+    if not any(mention.regions & others for mention in mentions) and any(
+        not mention.regions and not regions_shown(half, mention) & others for mention in mentions
+    ):
         return True
     return _repeats_finding(case, half, report)
-
-
-def _is_meant(half: str, mention: Examination, own: frozenset[str]) -> bool:
-    if not own:
-        return True
-    return bool(mention.regions & own) or (
-        not mention.regions and bool(regions_in(words_after(half, mention)) & own)
-    )
-
-
-def _means_others(mentions: list[Examination], report: ExamReport, reports: list[ExamReport]) -> bool:
-    others = [report_regions(r.site) for r in reports if r is not report and r.modality == report.modality]
-    return any(mention.regions & regions for mention in mentions for regions in others)
 
 
 def _repeats_finding(case: Case, half: str, report: ExamReport) -> bool:
@@ -223,7 +222,9 @@ def _repeats_finding(case: Case, half: str, report: ExamReport) -> bool:
     if not phrases or report.reported_at is None:
         return False
     earlier = [
-        case.reading(d).half for d in case.record.documents or () if (w := written(d)) and w < report.reported_at
+        case.reading(d).half
+        for d in case.record.documents or ()
+        if (w := written(d)) and w < report.reported_at
     ]
     return any(all(phrase not in text for text in earlier) for phrase in phrases)
 
@@ -302,8 +303,11 @@ class CultureUnmatched(ReportNotDiscussed, name="culture_unmatched"):
                 )
 
 
-_TOPICAL = re.compile("外用|滴眼|滴耳|滴鼻|阴道|纳肛|直肠|涂|漱口|冲洗|眼膏|软膏|乳膏|栓|洗剂|凝胶|贴|喷雾|封管|皮试")
-_SUSCEPTIBILITY = re.compile("敏感|耐药|中介|药敏|过敏|MIC")
+_TOPICAL = re.compile(
+    "外用|滴眼|滴耳|滴鼻|阴道|纳肛|直肠|涂|漱口|冲洗|眼膏|软膏|乳膏|栓|洗剂|凝胶|贴|喷雾|封管|皮试"
+)
+_SUSCEPTIBILITY = re.compile("敏感|耐药|中介|药敏|MIC")
+_ALLERGY = re.compile(r"[^。;,\n]{0,8}过敏(?!反应)")
 
 
 class DrugOrders(NamedTuple):
@@ -341,11 +345,18 @@ def tells_drug(case: Case, note: Document, drug: DrugOrders, words: re.Pattern[s
     Sentences on susceptibility or allergy do not count, nor does what the note denies.
     """
     half = case.reading(note).half
-    names = (*drug_names(drug.name), *load_mapping("drug_classes").get(drug.kind, ()), drug.kind.removesuffix("类"))
+    names = (
+        *drug_names(drug.name),
+        *load_mapping("drug_classes").get(drug.kind, ()),
+        drug.kind.removesuffix("类"),
+    )
     for name in names:
         position = half.find(name)
         while position >= 0:
-            if not _SUSCEPTIBILITY.search(sentence_around(half, Span(position, position + len(name)))):
+            after = position + len(name)
+            if not _SUSCEPTIBILITY.search(sentence_around(half, Span(position, after))) and (
+                not _ALLERGY.match(half, after)
+            ):
                 return True
             position = half.find(name, position + 1)
     for match in words.finditer(half):
@@ -406,7 +417,7 @@ class DrugNotDiscussed(Check, name="drug_not_discussed"):
         if not after and case.ended_at is not None and case.ended_at <= limit:
             return undetermined("用药后不久离院，没有后续病程")
         details = {"drug": drug.name, "begun": shown(begun), "count": len(drug.orders)}
-        return defect(Hit(after[0].id if after else None, details=details))
+        return defect(Hit(nearest(notes, begun), details=details))
 
 
 class TreatmentNotDiscussed(Check, name="treatment_not_discussed"):
@@ -501,9 +512,9 @@ class DrugChangeUnexplained(Check, name="drug_change_unexplained"):
             return PASSED
         if not case.is_past(limit):
             return not_yet(limit, f"病程中对{what}{drug.name}的说明")
-        after = notes_from(case, types, moment)
         details = {"drug": drug.name, "change": what, "at": shown(moment), "hours": f"{self.hours:g}"}
-        return defect(Hit(after[0].id if after else None, details=details))
+        place = nearest(list(case.record.documents_of(*types)), moment)
+        return defect(Hit(place, details=details))
 
     def _plans_end(self, case: Case, note: Document, drug: DrugOrders) -> bool:
         half = case.reading(note).half
@@ -537,7 +548,10 @@ class ResuscitationDrugs(DocumentCheck, name="resuscitation_drugs"):
         given = [s for s in told if assertion_at(document.text, s) is Assertion.PRESENT and _dosed(half, s)]
         if not given:
             return not_applicable("抢救记录没有写需比对的用药")
-        ordered = " ".join(half_width(f"{o.content or ''}{o.drug.name if o.drug else ''}") for o in self._orders(case, document))
+        ordered = " ".join(
+            half_width(f"{o.content or ''}{o.drug.name if o.drug else ''}")
+            for o in self._orders(case, document)
+        )
         missing = {s.of(half): s for s in given if s.of(half) not in ordered}
         if not missing:
             return PASSED
@@ -581,9 +595,7 @@ class TubeUnrecorded(Check, name="tube_unrecorded"):
         content = order.content or ""
         return bool(re.search(tube, content) and re.search(self.actions, content)) and not is_cancelled(order)
 
-    def _rule_on_order(
-        self, case: Case, order: Order, tube: str, types: tuple[DocumentType, ...]
-    ) -> Ruling:
+    def _rule_on_order(self, case: Case, order: Order, tube: str, types: tuple[DocumentType, ...]) -> Ruling:
         executed = order.executed_at
         if executed is None:
             return undetermined("未见执行时间")
@@ -605,6 +617,7 @@ class TubeUnrecorded(Check, name="tube_unrecorded"):
 
 
 _ADVICE = re.compile(r"(?:会诊)?(?:意见|建议)\s*:?")
+_LISTED = re.compile(r"建议\s*:\s*")
 _NO_ADVICE = re.compile("无特殊(?:处理|处置|建议|治疗|意见)|暂无特殊|无需特殊")
 _PROPOSES = re.compile("查|用|予|行|转|停|改|加|建议|换|补|监测|复诊|控制|避免|禁|手术|治疗|训练|评估")
 _DEPARTMENT = re.compile(r"(?:应邀|受邀|邀请|会诊|被邀)科室\s*:?\s*(?P<name>[\u4e00-\u9fff]{2,8}?科)")
@@ -654,8 +667,8 @@ class AdviceUnanswered(DocumentCheck, name="advice_unanswered"):
             start = found[0].end() if found else None
         if start is None:
             return None
-        asked = reading.half.find("建议", start)
-        start = asked if asked >= 0 else start
+        listed = _LISTED.search(reading.half, start)
+        start = listed.end() if listed else start
         end = reading.half.find("签名", start)
         span = Span(start, end if end >= 0 else len(reading.half))
         return span if span.of(reading.half).strip() else None
@@ -683,7 +696,9 @@ class AdviceUnanswered(DocumentCheck, name="advice_unanswered"):
 
     def _is_ordered(self, case: Case, words: str, moment: datetime) -> bool:
         later_orders = [
-            o for o in case.record.orders or () if o.ordered_at and o.ordered_at >= moment and o.kind != "出院带药"
+            o
+            for o in case.record.orders or ()
+            if o.ordered_at and o.ordered_at >= moment and o.kind != "出院带药"
         ]
         advised = [
             (modality, mention)
@@ -697,7 +712,9 @@ class AdviceUnanswered(DocumentCheck, name="advice_unanswered"):
             known = drug_class(content) if order.category == "药品" else None
             if known and known[0] in words:
                 return True
-            if order.category == "检验" and any(len(part) > 2 and part in words for part in re.split(r"[(、,)\s]", content)):
+            if order.category == "检验" and any(
+                len(part) > 2 and part in words for part in re.split(r"[(、,)\s]", content)
+            ):
                 return True
             if order.category in ("转科", "手术", "操作") and "转" in content and "转" in words:
                 return True
@@ -706,7 +723,9 @@ class AdviceUnanswered(DocumentCheck, name="advice_unanswered"):
 
 def _asks(content: str, modality: str, mention: Examination) -> bool:
     orders = find_examinations(content, modality)
-    return any(not mention.regions or not order.regions or mention.regions & order.regions for order in orders)
+    return any(
+        not mention.regions or not order.regions or mention.regions & order.regions for order in orders
+    )
 
 
 _QUOTED_TODAY = re.compile(r"(?:今日|今晨|今天|昨日|昨天|昨晚|刚刚|今)[^。;\n]{0,12}\Z")
@@ -748,33 +767,42 @@ class ExaminationUnreported(Check, name="examination_unreported"):
 
 
 class RestrictedAntimicrobial(Check, name="restricted_antimicrobial"):
-    """A special-grade antimicrobial without a consultation that agrees to it.
+    """A special-grade antimicrobial (特殊使用级) without a consultation that agrees to it.
+
+    The grade is that of the order's drug (``antimicrobial_grade``), or by the hospital's list.
 
     Attributes:
-        drugs: the hospital's list (特殊使用级); without it nothing can be judged.
+        drugs: the hospital's list.
+        grade: the grade that needs a consultation.
     """
 
     drugs: tuple[str, ...] = ()
+    grade: str = "特殊使用级"
 
     def rule_on(self, case: Case, applies_to: tuple[DocumentType, ...]) -> Ruling:
-        """Judge each listed drug."""
-        if not self.drugs:
+        """Judge each drug of the grade."""
+        given = systemic_drugs(case, ("抗菌药物",))
+        if not given:
+            return not_applicable("未用抗菌药物")
+        if not self.drugs and not any(grade_of(order) for drug in given for order in drug.orders):
             return undetermined("未配置本院抗菌药物分级目录")
-        used = {
-            name
-            for order in case.record.orders or ()
-            for name in self.drugs
-            if order.category == "药品" and not is_cancelled(order) and name in (order.content or "")
-        }
+        used = [
+            d.name for d in given if d.name in self.drugs or any(grade_of(o) == self.grade for o in d.orders)
+        ]
         if not used:
             return not_applicable("未用特殊使用级抗菌药物")
         consultations = [case.reading(d).half for d in case.record.documents_of("会诊记录")]
         notes = [case.reading(d).half for d in case.record.documents_of(*applies_to)]
         missing = [
             name
-            for name in sorted(used)
+            for name in used
             if not any(name in text or "抗菌药" in text for text in consultations)
             and not any(name in text and "会诊" in text for text in notes)
         ]
-        hits = [Hit(details={"drug": name}) for name in missing]
-        return defect(*hits) if hits else PASSED
+        return defect(*(Hit(details={"drug": name}) for name in missing)) if missing else PASSED
+
+
+def grade_of(order: Order) -> str | None:
+    """The antimicrobial grade that the source system gives with an order (限制使用级, 特殊使用级)."""
+    grade = order.drug.extra.get("antimicrobial_grade") if order.drug else None
+    return grade if isinstance(grade, str) else None

@@ -11,7 +11,7 @@ from pydantic import ConfigDict, Field
 from app.qc.case import Case
 from app.qc.checks.base import Check
 from app.qc.checks.deadline import elapsed_text
-from app.qc.front_page import Entry, FrontPageView, Item, items
+from app.qc.front_page import Entry, FrontPageView, Item, first_number, items, written_text
 from app.qc.ruling import PASSED, Hit, Ruling, defect, not_applicable, not_yet, undetermined
 from app.qc.timeline import later
 from app.records.model import DocumentType, Evidence
@@ -256,5 +256,5 @@ class FeesDiffer(PageCheck, name="fees_differ"):
         """Every fee; ``None`` where one is written but cannot be read."""
         raw = page.entry("fees").raw
         given = raw if isinstance(raw, dict) else {}
-        entries = (Entry(items()["fees"], True, fee) for name, fee in given.items() if name not in self.parts)
-        return [entry.number for entry in entries if entry.says]
+        written = (written_text(fee) for name, fee in given.items() if name not in self.parts)
+        return [first_number(text) for text in written if text.strip("-")]

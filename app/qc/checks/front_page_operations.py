@@ -3,8 +3,9 @@
 from collections import Counter
 from collections.abc import Iterator
 from datetime import date
+from functools import cached_property
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from app.qc.case import Case
 from app.qc.checks.front_page import PageCheck, page_hit, with_evidence
@@ -98,7 +99,13 @@ class MainOperationWrong(PageCheck, name="main_operation_wrong"):
         minor_codes: ranges of operation codes that are procedures, not operations.
     """
 
+    model_config = ConfigDict(extra="forbid", frozen=True, ignored_types=(cached_property,))
+
     minor_codes: tuple[str, ...] = Field(min_length=1)
+
+    @cached_property
+    def _minor(self) -> CodeRanges:
+        return CodeRanges(self.minor_codes)
 
     def rule_on_page(self, case: Case, page: FrontPageView) -> Ruling:
         """Judge the order of the rows."""
@@ -134,7 +141,7 @@ class MainOperationWrong(PageCheck, name="main_operation_wrong"):
     def _is_procedure(self, case: Case, row: PageOperation) -> bool:
         if self._is_operation(case, row):
             return False
-        return (row.code or "") in CodeRanges(self.minor_codes)
+        return (row.code or "") in self._minor
 
     def _is_operation(self, case: Case, row: PageOperation) -> bool:
         return any(p.kind == "手术" and _same(row, p) for p in case.record.procedures or ())
@@ -265,23 +272,24 @@ class OperationTwice(PageCheck, name="operation_twice"):
 
 
 class OperationLevelDiffers(PageCheck, name="operation_level_differs"):
-    """A level other than that of the hospital's own table of operations."""
+    """A level other than that of the hospital's own table of operations, else that of the operation's data."""
 
     def rule_on_page(self, case: Case, page: FrontPageView) -> Ruling:
-        """Judge every row with a code and a level."""
-        if not page.operations:
-            return not_applicable(_NONE)
+        """Judge every row."""
         rulings = (self._rule_on(case, page, row) for row in page.operations)
         return combine(rulings, none_reason=_NONE)
 
     def _rule_on(self, case: Case, page: FrontPageView, row: PageOperation) -> Ruling:
-        terms = case.terms.terms_of("icd9cm3", row.code) if case.terms and row.code else ()
-        listed, written = {term.level for term in terms if term.level}, plain_level(row.level or "")
-        if not listed:
-            return undetermined("未导入本院手术分级目录")
-        if written is None:
-            return undetermined("首页没有手术级别")
+        listed, written = self._listed(case, row), plain_level(row.level or "")
+        if not listed or written is None:
+            return undetermined("首页没有手术级别" if listed else "未导入本院手术分级目录")
         if written in listed:
             return PASSED
         details = {"name": row.name, "written": written, "listed": "、".join(sorted(listed))}
         return defect(page_hit(page, row.name, **details))
+
+    def _listed(self, case: Case, row: PageOperation) -> set[str]:
+        terms = case.terms.terms_of("icd9cm3", row.code) if case.terms and row.code else ()
+        by_table = {term.level for term in terms if term.level}
+        done = (p.level for p in case.record.procedures or () if p.level and _same(row, p))
+        return by_table or {level for each in done if (level := plain_level(each))}

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator, Mapping
 from datetime import date
 from functools import cached_property
+from typing import NamedTuple
 
 from pydantic import ConfigDict, Field
 
@@ -12,7 +13,7 @@ from app.qc.checks.front_page import PageCheck, page_hit, with_evidence
 from app.qc.front_page import Entry, FrontPageView, chosen, items
 from app.qc.ruling import PASSED, Hit, Ruling, defect, not_applicable, undetermined
 from app.qc.timeline import day_of
-from app.records.model import DocumentType, Evidence, Span
+from app.records.model import Document, DocumentType, Span
 from app.terms.codes import CodeRanges
 from app.text.sections import is_blank
 from app.text.width import half_width
@@ -195,6 +196,17 @@ def _weights(entry: Entry) -> Iterator[float]:
             yield from map(float, re.findall(r"\d+(?:\.\d+)?", str(value)))
 
 
+class _Compared(NamedTuple):
+    """One item of the page beside what another place says."""
+
+    key: str
+    other: str
+    where: str
+    differs: bool
+    document: Document | None = None
+    span: Span | None = None
+
+
 class AdmissionNoteDiffers(PageCheck, name="admission_note_differs"):
     """Personal data on the page are not those of the admission note or of the patient data.
 
@@ -213,13 +225,13 @@ class AdmissionNoteDiffers(PageCheck, name="admission_note_differs"):
 
     def rule_on_page(self, case: Case, page: FrontPageView) -> Ruling:
         """Judge the page."""
-        pairs = [*self._with_note(case, page), *self._with_patient(case, page)]
-        if not pairs:
+        compared = [*self._with_note(case, page), *self._with_patient(case, page)]
+        if not compared:
             return not_applicable("只有一处有这些项目")
-        hits = [hit for hit, differs in pairs if differs]
+        hits = [self._hit(page, each) for each in compared if each.differs]
         return defect(*hits) if hits else PASSED
 
-    def _with_note(self, case: Case, page: FrontPageView) -> Iterator[tuple[Hit, bool]]:
+    def _with_note(self, case: Case, page: FrontPageView) -> Iterator[_Compared]:
         sections = (
             ("sex", "性别"),
             ("marital_status", "婚姻状况"),
@@ -233,28 +245,33 @@ class AdmissionNoteDiffers(PageCheck, name="admission_note_differs"):
                 body = section.body.of(reading.half) if section else ""
                 if section is None or not entry.says or is_blank(body) or "*" in body + entry.text:
                     continue
-                word = body.split()[0].strip(",。;、")
-                ours, theirs = self._value(key, entry.text), self._value(key, word)
+                word = body.split()[0]
+                ours, theirs = self._value(key, entry.text), self._value(key, word.strip(",。;、"))
                 if ours and theirs:
-                    there = document.evidence(
-                        Span(section.heading.start, section.body.start + len(body.split()[0]))
+                    span = Span(section.heading.start, section.body.start + len(word))
+                    yield _Compared(
+                        key, word, document.title or document.kind, ours != theirs, document, span
                     )
-                    yield self._hit(page, key, word, document.title or document.kind, there), ours != theirs
 
-    def _with_patient(self, case: Case, page: FrontPageView) -> Iterator[tuple[Hit, bool]]:
+    def _with_patient(self, case: Case, page: FrontPageView) -> Iterator[_Compared]:
         patient, sex, born = case.record.patient, page.entry("sex").choice, _day(page.text("birth_date"))
         if sex in ("男", "女") and patient.sex in ("男", "女"):
-            yield self._hit(page, "sex", patient.sex, "患者信息"), sex != patient.sex
+            yield _Compared("sex", patient.sex, "患者信息", sex != patient.sex)
         if born and patient.birth_date:
-            yield (
-                self._hit(page, "birth_date", f"{patient.birth_date}", "患者信息"),
-                born != patient.birth_date,
-            )
+            yield _Compared("birth_date", f"{patient.birth_date}", "患者信息", born != patient.birth_date)
 
-    def _hit(self, page: FrontPageView, key: str, other: str, where: str, *there: Evidence) -> Hit:
-        entry = page.entry(key)
-        hit = page_hit(page, key, item=entry.item.title, written=entry.text, where=where, other=other)
-        return with_evidence(hit, *there)
+    def _hit(self, page: FrontPageView, compared: _Compared) -> Hit:
+        entry = page.entry(compared.key)
+        details = {
+            "item": entry.item.title,
+            "written": entry.text,
+            "where": compared.where,
+            "other": compared.other,
+        }
+        hit = page_hit(page, compared.key, **details)
+        if compared.document is None or compared.span is None:
+            return hit
+        return with_evidence(hit, compared.document.evidence(compared.span))
 
     def _value(self, key: str, written: str) -> str | None:
         """What a written value stands for, as far as it can be compared."""

@@ -263,7 +263,9 @@ class ReadmissionPlanContradicted(PageCheck, name="readmission_plan_contradicted
     def _told(self, case: Case, document: Document) -> Span | None:
         reading = case.reading(document)
         for section in reading.sections if self._planned.search(reading.half) else ():
-            for match in self._planned.finditer(reading.half, *section.body) if section.name in _ADVICE else ():
+            for match in (
+                self._planned.finditer(reading.half, *section.body) if section.name in _ADVICE else ()
+            ):
                 start = max(reading.half.rfind(mark, 0, match.start()) for mark in "。;,:\n") + 1
                 is_said = assertion_at(document.text, Span(*match.span())) is Assertion.PRESENT
                 if is_said and self._is_soon(reading.half[start : match.start()]):

@@ -81,7 +81,9 @@ class PatientMismatch(DocumentCheck, name="patient_mismatch"):
 
 def _narrated(head: str) -> re.Match[str] | None:
     matches = _NARRATED.finditer(head)
-    return next((m for m in matches if _NARRATION_OPENS.search(head[max(0, m.start() - 14) : m.start()])), None)
+    return next(
+        (m for m in matches if _NARRATION_OPENS.search(head[max(0, m.start() - 14) : m.start()])), None
+    )
 
 
 class IdNumberMismatch(Check, name="id_number_mismatch"):
@@ -169,7 +171,10 @@ class OtherSexContent(DocumentCheck, name="other_sex_content"):
 
     def _is_own(self, case: Case, document: Document, half: str, span: Span) -> bool:
         before = half[max(0, span.start - 20) : span.start]
-        if re.search(r"妻|其母|母亲|配偶|丈夫|爱人|女儿|儿媳|产妇|供者|出生史|孕母|其妻|姐|妹|月经婚育|月经及婚育|月经、婚育", before):
+        if re.search(
+            r"妻|其母|母亲|配偶|丈夫|爱人|女儿|儿媳|产妇|供者|出生史|孕母|其妻|姐|妹|月经婚育|月经及婚育|月经、婚育",
+            before,
+        ):
             return False
         if _is_heading_or_blank(half, span) or subject_at(document.text, span) != "patient":
             return False
@@ -182,7 +187,13 @@ class OtherSexContent(DocumentCheck, name="other_sex_content"):
 
 
 def _is_heading_or_blank(half: str, span: Span) -> bool:
-    return re.match(r"(?:史|生育史|婚育史|情况)?\s*[:】]?\s*(?:无|不适用|-|/|—|男性|未填|。|\n|$)", half[span.end : span.end + 12]) is not None
+    return (
+        re.match(
+            r"(?:史|生育史|婚育史|情况)?\s*[:】]?\s*(?:无|不适用|-|/|—|男性|未填|。|\n|$)",
+            half[span.end : span.end + 12],
+        )
+        is not None
+    )
 
 
 class AgeMismatch(Check, name="age_mismatch"):
@@ -202,7 +213,9 @@ class AgeMismatch(Check, name="age_mismatch"):
     def _diagnoses(self, case: Case, age: float) -> Iterator[Hit]:
         for diagnosis in case.record.diagnoses or ():
             name = diagnosis.name or ""
-            stage = next((stage for stage, limit in _STAGE_LIMITS if age > limit and _stage(stage).search(name)), None)
+            stage = next(
+                (stage for stage, limit in _STAGE_LIMITS if age > limit and _stage(stage).search(name)), None
+            )
             if stage and "史" not in name and "后遗" not in name:
                 yield Hit(details={"problem": f"{age:.0f}岁患者的诊断“{name}”只用于{stage}"})
 
@@ -246,7 +259,11 @@ class MarriageContradicted(Check, name="marriage_contradicted"):
         states = list(self._states(case, applies_to))
         if not states:
             return not_applicable("没有写婚姻状况")
-        problems = [*self._among(states), *self._history(case, applies_to, states), *self._contact(case, states)]
+        problems = [
+            *self._among(states),
+            *self._history(case, applies_to, states),
+            *self._contact(case, states),
+        ]
         if problems:
             return defect(*problems[:1])
         return PASSED
@@ -322,7 +339,8 @@ class OtherPatientNamed(Check, name="other_patient_named"):
         stated = [
             (document, match)
             for document in documents
-            if (match := _HOSPITAL_NUMBER.search(case.reading(document).half[:_HEAD])) and "*" not in match["number"]
+            if (match := _HOSPITAL_NUMBER.search(case.reading(document).half[:_HEAD]))
+            and "*" not in match["number"]
         ]
         counts = Counter(match["number"].upper() for _, match in stated)
         if len(counts) < 2:

@@ -88,7 +88,7 @@ class LateralityContradicted(Check, name="laterality_contradicted"):
         if hits and _is_corrected(case):
             return PASSED
         if hits:
-            return defect(*dict.fromkeys(hits))
+            return defect(*{(hit.document_id, hit.evidence): hit for hit in hits}.values())
         sided = {claim.document.id if claim.document else claim.source for claim in claims}
         if len(sided) + any(_side_of(p) for p in case.record.procedures or ()) < 2:
             return not_applicable("写明侧别的地方不足两处")
@@ -194,7 +194,7 @@ def _complaint_claims(reading: Reading, body: Span, source: str) -> Iterator[_Cl
             if not shown or _PAST.search(before + words):
                 continue
             span = Span(site.span.start, max(site.span.end, site.span.start + shown.end()))
-            if assertion_at(reading.document.text, span) is not Assertion.PRESENT:
+            if assertion_at(reading.document.text, span) is Assertion.ABSENT:
                 continue
             region = "肢体" if what in _OF_LIMBS and site.region in ("", "肢体", "手", "足") else site.region
             if region:

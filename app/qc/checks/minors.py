@@ -2,7 +2,7 @@
 
 import re
 
-from pydantic import Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from app.qc.case import Case
 from app.qc.checks.base import DocumentCheck
@@ -10,7 +10,9 @@ from app.qc.ruling import PASSED, Hit, Ruling, defect, not_applicable, undetermi
 from app.records.model import Document
 from app.text.sections import is_blank
 
-_RELATION = re.compile("父|母|爸|妈|祖|爷|奶|外公|外婆|姥|监护人|家长|叔|伯|姑|姨|舅|兄|姐|哥|养|福利院|老师|抚养")
+_RELATION = re.compile(
+    "父|母|爸|妈|祖|爷|奶|外公|外婆|姥|监护人|家长|叔|伯|姑|姨|舅|兄|姐|哥|养|福利院|老师|抚养"
+)
 _SELF = re.compile("本人|患者自|患儿自|自述")
 _RESCUE = re.compile("紧急|抢救|急诊手术|无法联系|联系不上|机构负责人|医务(?:科|处|部)")
 _GUARDIAN = re.compile(r"关系\s*:?\s*[(]?\s*(?:父|母|监护|法定代理|养父|养母|祖|爷|奶|外)")
@@ -47,7 +49,9 @@ class InformantUnrelated(DocumentCheck, name="informant_unrelated"):
             problem = "写为患儿本人"
         else:
             problem = "没有写与患儿的关系"
-        return defect(Hit.at(document, section.heading, section="病史陈述者", problem=problem, told=told.strip()))
+        return defect(
+            Hit.at(document, section.heading, section="病史陈述者", problem=problem, told=told.strip())
+        )
 
 
 class MinorConsent(DocumentCheck, name="minor_consent"):
@@ -72,7 +76,9 @@ class MinorConsent(DocumentCheck, name="minor_consent"):
             return not_applicable("患者已成年")
         if age >= 16 and _OWN_LABOUR.search(half):
             return not_applicable("以自己劳动收入为主要生活来源")
-        signed = [s for s in document.signatures or () if s.name and s.role in (self.representative, *self.others)]
+        signed = [
+            s for s in document.signatures or () if s.name and s.role in (self.representative, *self.others)
+        ]
         if not signed:
             return not_applicable("没有患方签名，由同意书规则判定")
         if any(s.role == self.representative for s in signed) or _GUARDIAN.search(half):
@@ -83,3 +89,39 @@ class MinorConsent(DocumentCheck, name="minor_consent"):
             return undetermined("没有写签署人与患者的关系")
         roles = "、".join(dict.fromkeys(s.role or "" for s in signed))
         return defect(Hit.at(document, document=document.title or document.kind, signer=roles))
+
+
+class History(BaseModel):
+    """A history that children have: up to an age in years, shown by a pattern in the half-width text."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str
+    below_age: float = Field(gt=0)
+    pattern: str
+
+
+class ChildhoodHistory(DocumentCheck, name="childhood_history"):
+    """A child's admission record without the histories that its age calls for.
+
+    Attributes:
+        histories: what a child's record must tell.
+    """
+
+    histories: tuple[History, ...] = Field(min_length=1)
+
+    def rule_on_document(self, case: Case, document: Document) -> Ruling:
+        """Judge one document."""
+        age, half = case.age_years, case.reading(document).half
+        if age is None:
+            return undetermined("年龄未知")
+        called = [history for history in self.histories if age < history.below_age]
+        if not called:
+            return not_applicable("年龄超出儿科病史要求的范围")
+        missing = [history.name for history in called if not re.search(history.pattern, half)]
+        if not missing:
+            return PASSED
+        section = case.reading(document).section("个人史", "既往史")
+        headings = (section.heading,) if section else ()
+        years = f"{age:.0f}岁" if age >= 1 else f"{age * 12:.0f}月龄"
+        return defect(Hit.at(document, *headings, age=years, missing="、".join(missing)))

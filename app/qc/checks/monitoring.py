@@ -17,14 +17,16 @@ from app.qc.ruling import PASSED, Hit, Ruling, combine, defect, not_applicable, 
 from app.qc.timeline import day_of, is_cancelled, later
 from app.records.model import Document, DocumentType, Order, Span, Vitals
 from app.text.assertion import Assertion, assertion_at
-from app.text.quantities import VitalSign, find_vital_signs
+from app.text.quantities import VitalSign
 
 _TITLES = {
     "temperature": "体温", "pulse": "脉搏", "respiration": "呼吸", "systolic": "收缩压", "diastolic": "舒张压",
     "spo2": "血氧饱和度", "heart_rate": "心率",
 }  # fmt: skip
 _PULSELESS = re.compile("死亡|抢救|停搏|骤停|无脉|测不出|心肺复苏|临终|呼吸机|机械通气|室颤|除颤|胎")
-_FIBRILLATION = re.compile("房颤|心房颤动|心房纤颤|早搏|期前收缩|绝对不齐|强弱不等|脉搏短绌|扑动|不等|心律失常|心律不齐")
+_FIBRILLATION = re.compile(
+    "房颤|心房颤动|心房纤颤|早搏|期前收缩|绝对不齐|强弱不等|脉搏短绌|扑动|不等|心律失常|心律不齐"
+)
 _FEVER = re.compile(r"发热|高热|高烧|低热|发烧|热退|退热|热峰|体温|降温|T\s?(?:3[89]|4[0-2])")
 _LEVELS = {"特级护理": "特级", "特别护理": "特级", "一级护理": "一级", "Ⅰ级护理": "一级", "I级护理": "一级"}
 _NURSING = re.compile("护理")
@@ -120,30 +122,32 @@ class VitalsDiffer(Check, name="vitals_differ"):
         return defect(*hits) if hits else PASSED
 
     def _hit(self, document: Document, sign: VitalSign, near: list[Vitals]) -> Hit | None:
-        limit = {"temperature": self.temperature, "pulse": self.pulse, "systolic": self.systolic}.get(sign.name)
+        limit = {"temperature": self.temperature, "pulse": self.pulse, "systolic": self.systolic}.get(
+            sign.name
+        )
         charted = [(v.at, value) for v in near if v.at and (value := getattr(v, sign.name, None)) is not None]
         if limit is None or sign.value is None or not charted:
             return None
         if any(abs(value - sign.value) < limit for _, value in charted):
             return None
         at, value = charted[0]
-        details = {"sign": _TITLES[sign.name], "value": f"{sign.value:g}", "charted": f"{value:g}", "at": shown(at)}
+        details = {
+            "sign": _TITLES[sign.name],
+            "value": f"{sign.value:g}",
+            "charted": f"{value:g}",
+            "at": shown(at),
+        }
         return Hit.at(document, sign.span, **{**details, "document": document.title or document.kind})
 
 
 def _first_set(case: Case, document: Document) -> list[VitalSign]:
     """The vital signs of the first line or sentence that gives at least two of them."""
     half = case.reading(document).half
-    signs = vital_signs(case, document)
+    signs = case.vital_signs(document)
     for first, second in pairwise(signs):
         if second.span.start - first.span.end <= 12 and "\n" not in half[first.span.end : second.span.start]:
             return [s for s in signs if first.span.start <= s.span.start <= first.span.start + 60]
     return []
-
-
-def vital_signs(case: Case, document: Document) -> tuple[VitalSign, ...]:
-    """The vital signs of a document."""
-    return find_vital_signs(case.reading(document).half)
 
 
 class Range(BaseModel):
@@ -177,7 +181,7 @@ class VitalsImplausible(Check, name="vitals_implausible"):
     def _in_documents(self, case: Case, types: tuple[DocumentType, ...]) -> Iterator[Hit]:
         for document in case.record.documents_of(*types):
             half = case.reading(document).half
-            signs = vital_signs(case, document)
+            signs = case.vital_signs(document)
             for sign in signs:
                 if sign.value is None or _PULSELESS.search(sentence_around(half, sign.span)):
                     continue
@@ -185,9 +189,15 @@ class VitalsImplausible(Check, name="vitals_implausible"):
                 if problem:
                     yield Hit.at(document, sign.span, problem=problem, place=document.title or document.kind)
             for first, second in pairwise(signs):
-                if first.name == "systolic" and second.name == "diastolic" and _reversed(first.value, second.value):
+                if (
+                    first.name == "systolic"
+                    and second.name == "diastolic"
+                    and _reversed(first.value, second.value)
+                ):
                     span = Span(first.span.start, second.span.end)
-                    yield Hit.at(document, span, problem=f"血压{span.of(half)}收缩压不高于舒张压", place=document.kind)
+                    yield Hit.at(
+                        document, span, problem=f"血压{span.of(half)}收缩压不高于舒张压", place=document.kind
+                    )
 
     def _in_chart(self, case: Case) -> Iterator[Hit]:
         died = case.record.encounter.died_at
@@ -196,7 +206,9 @@ class VitalsImplausible(Check, name="vitals_implausible"):
             if near_death:
                 continue
             readings = [
-                _Reading(name, value) for name in self.ranges if (value := getattr(vital, name, None)) is not None
+                _Reading(name, value)
+                for name in self.ranges
+                if (value := getattr(vital, name, None)) is not None
             ]
             problems = [p for reading in readings if (p := self._problem(reading))]
             if _reversed(vital.systolic, vital.diastolic):
@@ -228,7 +240,7 @@ class HeartRateAndPulse(DocumentCheck, name="heart_rate_and_pulse"):
     def rule_on_document(self, case: Case, document: Document) -> Ruling:
         """Judge one document."""
         half = case.reading(document).half
-        signs = vital_signs(case, document)
+        signs = case.vital_signs(document)
         pulse = next((s for s in signs if s.name == "pulse" and s.value is not None), None)
         rates = [s for s in signs if s.name == "heart_rate" and s.value is not None]
         rate = next((s for s in rates if pulse and s.span.start > pulse.span.start), None)
@@ -242,7 +254,9 @@ class HeartRateAndPulse(DocumentCheck, name="heart_rate_and_pulse"):
         diagnoses = "".join(d.name or "" for d in case.record.diagnoses or ())
         if _FIBRILLATION.search(half) or _FIBRILLATION.search(diagnoses):
             return not_applicable("有房颤或早搏")
-        return defect(Hit.at(document, pulse.span, rate.span, problem="心率明显多于脉搏而无房颤、早搏", **details))
+        return defect(
+            Hit.at(document, pulse.span, rate.span, problem="心率明显多于脉搏而无房颤、早搏", **details)
+        )
 
 
 class NursingLevel(Check, name="nursing_level"):
@@ -256,7 +270,11 @@ class NursingLevel(Check, name="nursing_level"):
 
     def rule_on(self, case: Case, applies_to: tuple[DocumentType, ...]) -> Ruling:
         """Judge the record."""
-        nursing = [o for o in case.record.orders or () if _NURSING.search(o.content or "") and "级" in (o.content or "")]
+        nursing = [
+            o
+            for o in case.record.orders or ()
+            if _NURSING.search(o.content or "") and "级" in (o.content or "")
+        ]
         if not nursing:
             return not_applicable("没有护理级别医嘱")
         if case.record.encounter.conditions is None:
@@ -271,14 +289,20 @@ class NursingLevel(Check, name="nursing_level"):
             if period.end - period.start <= grace:
                 continue
             if not any(_covers(order, later(period.start, grace)) for order in high):
-                yield Hit(details={"problem": f"{shown(period.start)}起{period.level}，没有特级或一级护理医嘱"})
+                yield Hit(
+                    details={"problem": f"{shown(period.start)}起{period.level}，没有特级或一级护理医嘱"}
+                )
 
     def _at_discharge(self, case: Case, high: list[Order], types: tuple[DocumentType, ...]) -> Iterator[Hit]:
         stay = case.record.encounter
         if stay.discharged_at is None or stay.disposition != "医嘱离院":
             return
         kept = [o for o in high if _covers(o, later(stay.discharged_at, -timedelta(minutes=1)))]
-        notes = [d for d in case.record.documents_of(*types) if (w := written(d)) and day_of(w) == day_of(stay.discharged_at)]
+        notes = [
+            d
+            for d in case.record.documents_of(*types)
+            if (w := written(d)) and day_of(w) == day_of(stay.discharged_at)
+        ]
         if kept and any(_STABLE.search(case.reading(note).half) for note in notes):
             yield Hit(details={"problem": "出院当日病情稳定而仍为一级护理"})
 
@@ -294,7 +318,9 @@ class ConditionNotice(Check, name="condition_notice"):
     def rule_on(self, case: Case, applies_to: tuple[DocumentType, ...]) -> Ruling:
         """Judge each notice and combine."""
         documents = case.record.documents_of(*applies_to)
-        return combine((self._rule_on(case, document) for document in documents), none_reason="没有病危（重）通知书")
+        return combine(
+            (self._rule_on(case, document) for document in documents), none_reason="没有病危（重）通知书"
+        )
 
     def _rule_on(self, case: Case, document: Document) -> Ruling:
         spells = [
@@ -307,7 +333,9 @@ class ConditionNotice(Check, name="condition_notice"):
             return defect(Hit.at(document, document=name, problem="没有病危（重）医嘱"))
         if match is not None and not any(match.group() in content for _, content in spells):
             ordered = "、".join(dict.fromkeys(c.strip() for _, c in spells))
-            return defect(Hit.at(document, document=name, problem=f"通知书为{match.group()}，医嘱为{ordered}"))
+            return defect(
+                Hit.at(document, document=name, problem=f"通知书为{match.group()}，医嘱为{ordered}")
+            )
         begun = min((at for at, _ in spells if at), default=None)
         done = document.completed_at
         if begun is None or done is None:
@@ -370,9 +398,9 @@ class NursingEventUntold(Check, name="nursing_event_untold"):
     def _told(self, case: Case, record: Document, event: Event) -> Iterator[re.Match[str]]:
         for match in event.in_nursing.finditer(case.reading(record).half):
             sentence = sentence_around(match.string, Span(*match.span()))
-            is_plan = re.search("预防|风险|评分|评估|宣教|防止|防|防范|高危|警示|标识|警惕|避免|告知|嘱", sentence)
+            is_plan = re.search(
+                "预防|风险|评分|评估|宣教|防止|防|防范|高危|警示|标识|警惕|避免|告知|嘱", sentence
+            )
             if not is_plan and assertion_at(record.text, Span(*match.span())) is Assertion.PRESENT:
                 yield match
                 return
-
-

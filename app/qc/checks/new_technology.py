@@ -11,19 +11,28 @@ _APPROVED = re.compile("伦理|审批|批准|备案|授权|批件|技术委员�
 
 
 class NewTechnologyUnapproved(Check, name="new_technology_unapproved"):
-    """A listed technology without a consent of the rule's types, or without a word of its approval.
+    """A new or restricted technology without a consent of the rule's types, or without a word of its approval.
+
+    A technology is new by the source system's mark on the procedure (``new_technology``), or by the list.
 
     Attributes:
-        technologies: the hospital's list; without it nothing can be judged.
+        technologies: the hospital's list.
     """
 
     technologies: tuple[str, ...] = ()
 
     def rule_on(self, case: Case, applies_to: tuple[DocumentType, ...]) -> Ruling:
         """Judge each listed procedure."""
-        if not self.technologies:
+        procedures = case.record.procedures or ()
+        if not procedures:
+            return not_applicable("没有手术与操作")
+        if not self.technologies and not any("new_technology" in p.extra for p in procedures):
             return undetermined("未配置本院新技术、限制类技术清单")
-        used = [p for p in case.record.procedures or () if any(t in (p.name or "") for t in self.technologies)]
+        used = [
+            p
+            for p in procedures
+            if p.extra.get("new_technology") is True or any(t in (p.name or "") for t in self.technologies)
+        ]
         if not used:
             return not_applicable("没有清单内的新技术")
         approved = any(_APPROVED.search(case.reading(d).half) for d in case.record.documents or ())

@@ -13,7 +13,7 @@ from app.qc.case import Case
 from app.qc.checks.base import Check
 from app.qc.checks.order_of_events import shown
 from app.qc.ruling import PASSED, Hit, Ruling, combine, defect, not_applicable, undetermined
-from app.qc.timeline import Period, day_of, is_cancelled, later
+from app.qc.timeline import Period, day_of, later
 from app.records.model import CHINA_TIME, Document, DocumentType, ExamReport, LabResult, Order, Span
 from app.text.assertion import Assertion, find_mentions
 from app.text.lexicons import load_mapping
@@ -58,7 +58,12 @@ def _status(order: Order) -> str | None:
 
 
 def _standing(case: Case) -> list[Order]:
-    return [o for o in case.record.orders or () if not is_cancelled(o) and _status(o) not in _CANCELLED]
+    """The orders that were not cancelled, by their status or their words."""
+    return [
+        o
+        for o in case.record.orders or ()
+        if _status(o) not in _CANCELLED and not (o.content or "").startswith(_CANCELLED)
+    ]
 
 
 class _OrderCheck(Check):

@@ -18,9 +18,15 @@ from app.records.model import DocumentType, Order, Span
 from app.text.investigations import item_names, names_modality
 from app.text.width import half_width
 
-_TAIL = re.compile(r"\(.*?\)|全套|检查|检测|测定|筛查|分析|常规|功能|(?:急|床旁|复查|五项|四项|八项|两项|二项|三项|定量|定性)")
-_NOT_DONE = re.compile("未做|未能|拒绝|拒查|拒做|取消|退检|未行|未查|不配合|暂缓|改期|待回|未回|未出|待报告|待结果")
-_POINT_OF_CARE = re.compile("指血糖|指尖|末梢|床旁血糖|快速血糖|血糖监测|血糖谱|床旁|试纸|皮试|血压|心电监护|动态血糖")
+_TAIL = re.compile(
+    r"\(.*?\)|全套|检查|检测|测定|筛查|(?:急|床旁|复查|五项|四项|八项|两项|二项|三项|定量|定性)"
+)
+_NOT_DONE = re.compile(
+    "未做|未能|拒绝|拒查|拒做|取消|退检|未行|未查|不配合|暂缓|改期|待回|未回|未出|待报告|待结果"
+)
+_POINT_OF_CARE = re.compile(
+    "指血糖|指尖|末梢|床旁血糖|快速血糖|血糖监测|血糖谱|床旁|试纸|皮试|血压|心电监护|动态血糖"
+)
 _MODALITIES = ("CT", "MRI", "X线", "超声", "内镜", "心电图", "病理", "细菌培养")
 
 
@@ -97,7 +103,11 @@ class OrderAndReport(Check, name="order_and_report"):
         """Judge the record."""
         orders = [o for o in case.record.orders or () if self._is_judged(o)]
         reports = [r for r in reports_of(case) if r.modality not in self.except_modalities]
-        return self._reports(case, orders, reports) if self.missing == "report" else self._orders(case, orders, reports)
+        return (
+            self._reports(case, orders, reports)
+            if self.missing == "report"
+            else self._orders(case, orders, reports)
+        )
 
     def _is_judged(self, order: Order) -> bool:
         content = order.content or ""
@@ -144,7 +154,11 @@ class OrderAndReport(Check, name="order_and_report"):
         if not judged:
             return not_applicable("没有住院期间的检查检验报告")
         known = {order.id for order in case.record.orders or () if order.id}
-        contents = [o.content or "" for o in case.record.orders or () if o.category in ("检查", "检验", "操作", "输血", "手术")]
+        contents = [
+            o.content or ""
+            for o in case.record.orders or ()
+            if o.category in ("检查", "检验", "操作", "输血", "手术")
+        ]
         unordered = [
             r
             for r in judged
@@ -154,7 +168,11 @@ class OrderAndReport(Check, name="order_and_report"):
             return PASSED
         if not any(r.order_id for r in reports) and not orders:
             return undetermined("医嘱与报告没有关联号，名称也无法对齐")
-        hits = {r.names[0]: Hit(details={"report": r.names[0], "at": shown(r.taken_at)}) for r in unordered if r.taken_at}
+        hits = {
+            r.names[0]: Hit(details={"report": r.names[0], "at": shown(r.taken_at)})
+            for r in unordered
+            if r.taken_at
+        }
         return defect(*hits.values())
 
 

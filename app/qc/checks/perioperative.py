@@ -150,7 +150,7 @@ class AnaesthesiaDisagrees(Check, name="anaesthesia_disagrees"):
         if not named:
             return not_applicable("没有麻醉文书") if not records else undetermined("文书没有写明麻醉方式")
         given, kinds = named[0]
-        if any(re.search("改全|改为|改行|改用|变更|复合", place.words) for place, _ in named):
+        if any(re.search("改全|改为|改行|改用|变更", place.words) for place, _ in named):
             return PASSED
         hits = [self._hit(place, given) for place, others in named[1:] if not same_anaesthesia(kinds, others)]
         hits += self._not_consented(case, documents, given, kinds)

@@ -3,7 +3,7 @@
 import re
 from collections import defaultdict
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from functools import cached_property
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -27,10 +27,13 @@ from app.text.investigations import Value, find_item, item_names, plain_unit, va
 from app.text.width import half_width
 
 _NUMBER = re.compile(r"[<>≤≥]?\s?(\d+(?:\.\d+)?)")
-_NOT_THIS = re.compile(
-    r"外院|院外|当地|社区|入院前|既往|年前|月前|天前|日前|门诊|急诊|目标|维持|控制|低于|高于|大于|小于|超过|不足|达到|"
-    r"若|如果|一旦|至少|以上|以下|指血|末梢|床旁|快速|POCT|术中|正常值|参考|计算|预计|估计|补|输"
+_ELSEWHERE = re.compile(
+    "外院|院外|当地|社区|入院前|既往|年前|月前|天前|日前|门诊|急诊|指血|末梢|床旁|快速|POCT|术中"
 )
+_NO_RESULT = re.compile(
+    "目标|维持|控制|低于|高于|大于|小于|超过|不足|达到?|若|如果|一旦|至少|以上|以下|正常值|参考|计算|预计|估计|补|输"
+)
+_CLAUSE_ENDS = re.compile("[,。;\n]")
 _HANDLED = re.compile("补|输|纠正|复查|复测|处理|处置|予|给予|停|抢救|会诊|通知|透析|止血|急诊|手术")
 _CRITICAL = re.compile("危急|危机值|危象|急报|电话(?:报告|通知|告知)")
 _FINGERSTICK = ("葡萄糖", "血糖")
@@ -44,7 +47,9 @@ def number_of(result: LabResult) -> float | None:
 
 def _key(result: LabResult) -> str | None:
     """The item of a blood result under the first of its names; ``None`` for other specimens."""
-    if not result.item or re.search("尿|粪|便|痰|脑脊|胸水|腹水|引流|分泌", f"{result.specimen or ''}{result.panel or ''}"):
+    if not result.item or re.search(
+        "尿|粪|便|痰|脑脊|胸水|腹水|引流|分泌", f"{result.specimen or ''}{result.panel or ''}"
+    ):
         return None
     return result.item
 
@@ -61,18 +66,19 @@ class QuotedValueDiffers(Check, name="quoted_value_differs"):
         results = self._by_item(case)
         if not results:
             return undetermined("没有可比对的检验数值")
+        by_day: defaultdict[date, dict[str, LabResult]] = defaultdict(dict)
+        for item, reported in results.items():
+            for result in reported:
+                if result.reported_at is not None:
+                    by_day[day_of(result.reported_at)][item] = result
         hits: list[Hit] = []
         compared = False
         for document in case.record.documents_of(*applies_to):
-            moment = written(document)
-            if moment is None:
-                continue
-            for item, reported in results.items():
-                recent = [r for r in reported if self._is_recent(r, moment)]
+            for item, recent in self._recent(document, by_day):
                 for value in self._quoted(case, document, item, recent):
                     compared = True
-                    if not any(_same(value, r) for r in reported):
-                        hits.append(self._hit(document, item, value, recent[-1]))
+                    if not any(_same(value, r) for r in results[item]):
+                        hits.append(self._hit(document, item, value, recent))
         if hits:
             return defect(*hits)
         return PASSED if compared else undetermined("病程没有引用可比对的检验数值")
@@ -85,21 +91,27 @@ class QuotedValueDiffers(Check, name="quoted_value_differs"):
                 found[item].append(result)
         return found
 
-    def _is_recent(self, result: LabResult, moment: datetime) -> bool:
-        reported = result.reported_at or result.sampled_at
-        return reported is not None and reported <= moment and (day_of(moment) - day_of(reported)).days <= 1
-
-    def _quoted(
-        self, case: Case, document: Document, item: str, recent: list[LabResult]
-    ) -> Iterator[Value]:
-        if not recent:
+    def _recent(
+        self, document: Document, by_day: dict[date, dict[str, LabResult]]
+    ) -> Iterator[tuple[str, LabResult]]:
+        """The items reported on the day of a note or the day before, up to the note, with their last result."""
+        moment = written(document)
+        if moment is None:
             return
+        today = day_of(moment)
+        days = (by_day.get(day_of(later(moment, -timedelta(days=1))), {}), by_day.get(today, {}))
+        for item, result in {**days[0], **days[1]}.items():
+            if result.reported_at and result.reported_at <= moment:
+                yield item, result
+            elif item in days[0]:
+                yield item, days[0][item]
+
+    def _quoted(self, case: Case, document: Document, item: str, recent: LabResult) -> Iterator[Value]:
         half = case.reading(document).half
-        unit = plain_unit(recent[-1].unit)
+        unit = plain_unit(recent.unit)
         for value in values_of(half, item):
-            sentence = sentence_around(half, value.span)
             same_unit = bool(value.unit) and bool(unit) and plain_unit(value.unit).startswith(unit)
-            if same_unit and not _NOT_THIS.search(sentence):
+            if same_unit and not _is_no_result(half, value.span):
                 yield value
 
     def _hit(self, document: Document, item: str, value: Value, result: LabResult) -> Hit:
@@ -107,6 +119,13 @@ class QuotedValueDiffers(Check, name="quoted_value_differs"):
         when = shown(result.reported_at) if result.reported_at else ""
         details = {"item": item, "value": f"{value.value:g}", "reported": reported, "at": when}
         return Hit.at(document, value.span, **{**details, "document": document.title or document.kind})
+
+
+def _is_no_result(half: str, span: Span) -> bool:
+    """Whether a value is a goal, a limit or from elsewhere."""
+    before = _CLAUSE_ENDS.split(half[max(0, span.start - 20) : span.start])[-1]
+    after = _CLAUSE_ENDS.split(half[span.end : span.end + 20])[0]
+    return bool(_NO_RESULT.search(before + after) or _ELSEWHERE.search(sentence_around(half, span)))
 
 
 def _same(value: Value, result: LabResult) -> bool:
@@ -133,7 +152,9 @@ class Limits(BaseModel):
         number = number_of(result)
         if number is None:
             return False
-        return (self.below is not None and number < self.below) or (self.above is not None and number > self.above)
+        return (self.below is not None and number < self.below) or (
+            self.above is not None and number > self.above
+        )
 
 
 class ResultNotRecorded(Check, name="result_not_recorded"):
@@ -217,9 +238,9 @@ class ResultNotRecorded(Check, name="result_not_recorded"):
             return not_yet(limit, f"病程中对{name}的记录")
         if not notes and ended is not None and ended <= limit:
             return undetermined("报告后不久离院，没有后续病程")
-        problem = "后没有写该结果及处置"
+        problem = "此后的病程没有写该结果及处置"
         if told:
-            problem = f"后超过{self.limit_hours:g}小时才记录"
+            problem = f"超过{self.limit_hours:g}小时才记录"
         details = {"result": name, "reported": shown(reported), "problem": problem}
         return defect(Hit(notes[0].id if notes else None, details=details))
 
@@ -228,9 +249,7 @@ class ResultNotRecorded(Check, name="result_not_recorded"):
     ) -> tuple[Document, ...] | list[Document]:
         return case.record.documents_of(*types) if self.any_time else notes
 
-    def _tells(
-        self, case: Case, note: Document, lab: LabResult | None, report: ExamReport | None
-    ) -> bool:
+    def _tells(self, case: Case, note: Document, lab: LabResult | None, report: ExamReport | None) -> bool:
         if report is not None:
             return tells_report(case, note, report, list(case.record.exam_reports or ()))
         return lab is not None and tells_result(case, note, lab)
@@ -252,4 +271,6 @@ def tells_result(case: Case, note: Document, result: LabResult) -> bool:
         if _CRITICAL.search(sentence) or _HANDLED.search(sentence):
             return True
     number = number_of(result)
-    return number is not None and any(abs(v.value - number) < 1e-9 for v in values_of(half, result.item or ""))
+    return number is not None and any(
+        abs(v.value - number) < 1e-9 for v in values_of(half, result.item or "")
+    )

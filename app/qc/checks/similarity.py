@@ -13,6 +13,7 @@ from pydantic import Field
 
 from app.qc.case import Case, course_moment
 from app.qc.checks.base import Check, DocumentCheck
+from app.qc.copying_index import peer_discussion, read_discussion, same_discussion
 from app.qc.ruling import PASSED, Hit, Ruling, combine, defect, not_applicable, undetermined
 from app.records.model import Document, DocumentType, Span
 from app.text.likeness import Content, body_content, content_of, likeness, section_content, share_within
@@ -341,11 +342,41 @@ _COURSE_SOURCES: tuple[DocumentType, ...] = (
 
 
 class CopiedAcrossPatients(Check, name="copied_across_patients"):
-    """Placeholder of L-504 in a single check: other patients are known only to an audit's ``CopyingIndex``."""
+    """The discussion of the first course note is that of another patient of the department with the same disease.
+
+    The other patients' discussions come in ``record.extra["peers"]`` (``app.qc.copying_index.with_peers``), which
+    a batch audit fills; a record checked alone has none and is not judged.
+
+    Attributes:
+        limit: the likeness from which it counts.
+        minimum_characters: a shorter discussion is not judged.
+    """
+
+    limit: float = Field(default=0.95, gt=0, le=1)
+    minimum_characters: int = Field(default=60, ge=1)
 
     def rule_on(self, case: Case, applies_to: tuple[DocumentType, ...]) -> Ruling:
-        """Never applies to one record alone."""
-        return not_applicable("单份检查不与其他患者比对，由批量审核判定")
+        """Judge the record against its peers."""
+        peers = case.record.extra.get("peers")
+        if not isinstance(peers, list):
+            return not_applicable("单份检查不与其他患者比对，由批量审核判定")
+        mine = read_discussion(case.record, self.minimum_characters)
+        if mine is None:
+            return undetermined("没有可比对的拟诊讨论、科室或主要诊断")
+        if not peers:
+            return undetermined("没有同科同病的其他病历可比对")
+        others = [
+            peer_discussion(mine.kin, str(p.get("record_id", "")), str(p.get("discussion", "")))
+            for p in peers
+            if isinstance(p, dict)
+        ]
+        same = next((other for other in others if same_discussion(mine, other, self.limit)), None)
+        if same is None:
+            return PASSED
+        document = case.record.documents_by_id[mine.place.document_id]
+        alike = likeness(mine.content, same.content, self.limit)
+        details = {"similarity": f"{alike:.0%}", "other": same.place.record_id}
+        return defect(Hit(document.id, "拟诊讨论", (document.evidence(mine.place.span),), details))
 
 
 _DAY_AFTER = re.compile(r"术后第\s?(?P<day>\d{1,3})\s?[天日]")

@@ -16,6 +16,7 @@ from app.text.times import find_dates
 
 _CHINESE = re.compile(r"[\u4e00-\u9fff]")
 _HEAD_CHARACTERS = 60
+_ENOUGH = 400
 _TIME_SECTIONS = frozenset(
     ("记录时间", "就诊时间", "入院日期", "出院日期", "死亡日期", "抢救时间", "抢救结束时间", "手术日期", "手术结束时间",
      "操作时间", "会诊时间", "申请时间", "讨论日期", "转科日期", "交班日期", "接班日期", "小结日期", "输血时间")
@@ -30,19 +31,22 @@ _HAN_DATE = re.compile(
     r"|[一二三四五六七八九十]{1,3}时[一二三四五六七八九十零]{1,3}分"
 )
 _DATE_WITHOUT_YEAR = re.compile(
-    r"(?<![\d年*.\-/])(?:0?[1-9]|1[0-2])(?:\s*月\s*\d{1,2}\s*[日号]|[-/]\d{1,2}(?=\s+\d{1,2}:))(?!\d)"
+    r"(?:(?<=[\s:])|^)(?:0?[1-9]|1[0-2])(?:\s*月\s*\d{1,2}\s*[日号]|[-/]\d{1,2}(?=\s+\d{1,2}:))(?!\d)"
 )
+_HEAD = re.compile(rf"[^。;,\n]{{0,{_HEAD_CHARACTERS}}}")
 _PLACEHOLDER = re.compile(
-    r"(?<![A-Za-z0-9,])[Xx×]{2,}(?![A-Za-z0-9])|_{3,}|\{[^{}\n]{0,20}\}|[【\[][^【】\[\]\n]{0,6}(?:请|待)(?:填写|输入|选择|补充)[^【】\[\]\n]{0,10}[】\]]"
+    r"(?<![A-Za-z0-9,])(?:[Xx]{2,}|×{2,})(?![A-Za-z0-9])|_{3,}|\{(?:\s*|[^{}\n]{0,12}[\u4e00-\u9fff][^{}\n]{0,12})\}|[【\[][^【】\[\]\n]{0,6}(?:请|待)(?:填写|输入|选择|补充)[^【】\[\]\n]{0,10}[】\]]"
     r"|请(?:填写|输入|选择)(?=[\u4e00-\u9fff]{0,8}(?:[,。;:\s】\])]|$))|【\s*】"
 )
 _BOX = "□"
+_SUSPICIOUS = ("XX", "xx", "Xx", "xX", "××", "___", "{", "【", "[", "请填", "请输", "请选", _BOX)
 _TICKED = re.compile("[☑☒√✓✔■●]")
 _SIGNING_LINE = re.compile(r"签名|签字|签章|日期|年[\s_]{0,8}月|指印|手印|关系|电话|证件|身份证")
 _QUOTED = re.compile(r"[“\"「][^”\"」\n]{0,60}[”\"」]")
-_ITEM = re.compile(r"(?:(?<=[\s,;。、:)])|^)\(?(\d{1,2})(?:[.)、](?!\d)|\))\s*(?=[^\d\s])", re.MULTILINE)
+_ITEM = re.compile(
+    r"(?:(?<=[\s,;。:)])|^)\(?(\d{1,2})(?:[.)、](?!\d(?!型))|\))\s*(?=[^\d\s]|\d型)", re.MULTILINE
+)
 _PUNCTUATION = re.compile(r"[,。;:、!?()]")
-_SPACES = re.compile(r"\s+")
 
 
 def _title(document: Document) -> str:
@@ -60,16 +64,16 @@ class DocumentEmpty(DocumentCheck, name="document_empty"):
 
     def rule_on_document(self, case: Case, document: Document) -> Ruling:
         """Judge one document."""
-        if len(_CHINESE.findall(document.text)) >= 40 * self.minimum_characters:
-            return PASSED
+        count = 0
+        for body in self._bodies(case.reading(document)):
+            count += len(_CHINESE.findall(body[:_ENOUGH]))
+            if count >= self.minimum_characters:
+                return PASSED
         if document.extra.get("scanned") is True:
             return undetermined("扫描件没有文本")
-        content = sum(len(_CHINESE.findall(text)) for text in self._content(case.reading(document)))
-        if content >= self.minimum_characters:
-            return PASSED
-        return defect(Hit.at(document, document=_title(document), count=content))
+        return defect(Hit.at(document, document=_title(document), count=count))
 
-    def _content(self, reading: Reading) -> Iterator[str]:
+    def _bodies(self, reading: Reading) -> Iterator[str]:
         title = _title(reading.document)
         seen = Span(-1, -1)
         for section in reading.sections:
@@ -111,7 +115,7 @@ def _has_time(document: Document) -> bool:
 class TimeFormat(DocumentCheck, name="time_format"):
     """A time of record on the 12-hour clock, in Chinese numerals, or without a year that nothing else gives.
 
-    Times of record are those of the first line and of sections such as 记录时间 and 手术日期; the history may
+    Times of record are those before the first stop of the first line and of sections such as 记录时间 and 手术日期; the history may
     tell times as it likes.
     """
 
@@ -129,10 +133,8 @@ class TimeFormat(DocumentCheck, name="time_format"):
         return PASSED
 
     def _spans(self, reading: Reading) -> Iterator[Span]:
-        first_line = reading.half.find("\n")
-        yield Span(
-            0, first_line if 0 <= first_line < _HEAD_CHARACTERS else min(_HEAD_CHARACTERS, len(reading.half))
-        )
+        head = _HEAD.match(reading.half)
+        yield Span(0, head.end() if head else 0)
         for section in reading.sections:
             if section.name in _TIME_SECTIONS:
                 yield Span(section.body.start, min(section.body.end, section.body.start + _HEAD_CHARACTERS))
@@ -153,6 +155,8 @@ class PlaceholderLeft(DocumentCheck, name="placeholder_left"):
     def rule_on_document(self, case: Case, document: Document) -> Ruling:
         """Judge one document."""
         half = case.reading(document).half
+        if not any(mark in half for mark in _SUSPICIOUS):
+            return PASSED
         spans = [span for span in self._placeholders(half) if not self._is_for_hand(half, span)]
         if not spans:
             return PASSED
@@ -195,14 +199,13 @@ class WrongWords(DocumentCheck, name="wrong_words"):
 
     @cached_property
     def _pattern(self) -> re.Pattern[str]:
-        right, wrong = ("|".join(map(re.escape, words)) for words in (self.inside or ("\0",), self.words))
+        right = "|".join(re.escape(word) for word in self.inside) or r"(?!)"
+        wrong = "|".join(re.escape(word) for word in self.words)
         return re.compile(f"{right}|(?P<wrong>{wrong})")
 
     def rule_on_document(self, case: Case, document: Document) -> Ruling:
         """Judge one document."""
         half = case.reading(document).half
-        if not any(word in half for word in self.words):
-            return PASSED
         found = [Span(*match.span()) for match in self._pattern.finditer(half) if match["wrong"]]
         if found:
             quoted = [Span(*match.span()) for match in _QUOTED.finditer(half)]
@@ -232,7 +235,7 @@ class Untidy(DocumentCheck, name="untidy"):
 
     def _numbering(self, reading: Reading) -> Iterator[Hit]:
         for section in reading.sections:
-            if not section.name.endswith("诊断"):
+            if not section.name.endswith("诊断") or section.name == "病理诊断":
                 continue
             previous = 0
             for match in _ITEM.finditer(reading.half, *section.body):
@@ -256,12 +259,11 @@ class Untidy(DocumentCheck, name="untidy"):
             span, start = Span(start, start + len(line)), start + len(line) + 1
             if len(line) < self.minimum_repeated:
                 continue
-            content = _SPACES.sub("", line)
-            characters = len(_CHINESE.findall(content))
             problem = ""
-            if characters >= self.minimum_repeated and content in seen:
+            content = line.strip()
+            if content in seen and len(_CHINESE.findall(content)) >= self.minimum_repeated:
                 problem = "同一段落重复出现"
-            elif characters >= self.minimum_unpunctuated and not _PUNCTUATION.search(content):
+            elif not _PUNCTUATION.search(line) and len(_CHINESE.findall(line)) >= self.minimum_unpunctuated:
                 problem = "整段没有标点"
             seen.add(content)
             if problem:

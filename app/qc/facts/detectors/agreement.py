@@ -15,9 +15,9 @@ from app.qc.facts.detectors.base import (
     span_of,
 )
 from app.qc.facts.detectors.chief_complaint import Complaint, complaints, parts
-from app.qc.facts.detectors.present_illness import kin_of, mentions_of
+from app.qc.facts.detectors.present_illness import FINDINGS, kin_of, mentions_of, spoken_of
 from app.records.model import Span
-from app.text.assertion import Assertion, find_mentions
+from app.text.assertion import Assertion, Mention, find_mentions
 from app.text.laterality import find_sides
 from app.text.lexicons import load_terms
 from app.text.reading import Reading
@@ -37,15 +37,30 @@ def chief_symptom_denied(reading: Reading, section: Section | None) -> Detection
     if section is None:
         return Detection(False)
     for each in complaints(reading):
-        for mention in find_mentions(reading.half, load_terms("symptoms"), section.body):
-            if (
-                mention.assertion is Assertion.ABSENT
-                and each.term in parts(mention.term)
-                and not _of_another_time(reading, section, mention.span)
-            ):
-                detail = f"主诉有{each.term}，现病史写“{_quote(reading, section, mention.span)}”"
-                return Detection(True, (each.span, mention.span), detail)
+        for denied in _denials(reading, section, each):
+            if not _of_another_time(reading, section, denied):
+                detail = f"主诉有{each.term}，现病史写“{_quote(reading, section, denied)}”"
+                return Detection(True, (each.span, denied), detail)
     return Detection(False)
+
+
+_DIRECTLY = re.compile(r"[无未否认伴有见及诉感觉、和或,“”\"]")
+
+
+def _denials(reading: Reading, section: Section, each: Complaint) -> list[Span]:
+    """Where the very word of 主诉 stands right after a denial or in its enumeration."""
+    return [
+        mention.span
+        for mention in find_mentions(reading.half, load_terms("symptoms"), section.body)
+        if mention.assertion is Assertion.ABSENT
+        and each.term in parts(mention.term)
+        and _directly_denied(reading, mention)
+    ]
+
+
+def _directly_denied(reading: Reading, mention: Mention) -> bool:
+    """Whether the denial stands right before the words or their enumeration (无先兆解黑便 denies only 先兆)."""
+    return bool(_DIRECTLY.match(reading.half, mention.span.start - 1))
 
 
 def _of_another_time(reading: Reading, section: Section, span: Span) -> bool:
@@ -64,24 +79,20 @@ def chief_symptom_untold(reading: Reading, section: Section | None) -> Detection
         return Detection(False)
     written = reading.half[section.body.start : section.body.end]
     for each in complaints(reading):
-        if each.family not in _FINDINGS and not _is_told(each, reading, section, written):
+        if each.family not in FINDINGS and not _is_told(each, reading, section, written):
             return Detection(True, (each.span,), f"主诉的{each.term}在现病史中没有体现")
     return Detection(False)
 
 
 def _is_told(each: Complaint, reading: Reading, section: Section, written: str) -> bool:
-    if next(mentions_of(reading, section.body, kin_of(each.family)), None):
-        return True
-    if each.term in written:
-        return False
-    return any(piece in written for piece in _kernels(each.term))
+    said = list(spoken_of(reading, section.body, kin_of(each.family)))
+    if said:
+        return any(m.assertion is not Assertion.ABSENT or not _directly_denied(reading, m) for m in said)
+    return each.term in written or any(piece in written for piece in _kernels(each.term))
 
 
-_FINDINGS = frozenset(
-    {"停经", "肿块", "生长迟缓", "畸形", "血糖升高", "血压升高", "肺结节", "外伤", "胎动减少", "不孕"}
-)
 _COMMON = frozenset(
-    {
+    [
         "呼吸",
         "困难",
         "症状",
@@ -96,7 +107,7 @@ _COMMON = frozenset(
         "发现",
         "全身",
         "活动",
-    }
+    ]
 )
 
 
@@ -245,7 +256,13 @@ def _operations_told(reading: Reading) -> Iterator[Span]:
         section = reading.section(name)
         for match in _OPERATION.finditer(reading.half, *section.body) if section else ():
             if _was_performed(reading.half, match, section.body):  # type: ignore[union-attr]
-                yield span_of(match)
+                yield _name_of(match)
+
+
+def _name_of(match: re.Match[str]) -> Span:
+    """The operation without the words that lead up to it."""
+    lead = max(match.group().rfind(mark) for mark in '行予做施“"')
+    return Span(match.start() + lead + 1, match.end())
 
 
 def _was_performed(half: str, match: re.Match[str], within: Span) -> bool:

@@ -40,7 +40,7 @@ def complaints(reading: Reading) -> tuple[Complaint, ...]:
     section = reading.section(CHIEF_COMPLAINT)
     if section is None:
         return ()
-    found = []
+    found: list[Complaint] = []
     for mention in find_mentions(reading.half, load_terms("symptoms"), section.body):
         if mention.assertion is not Assertion.ABSENT and mention.term not in _DISEASES:
             found.extend(

@@ -13,7 +13,7 @@ from app.qc.facts.detectors.base import (
     is_empty,
 )
 from app.records.model import Span
-from app.text.lexicons import heads_by_term, load_mapping, load_terms
+from app.text.lexicons import heads_by_term, load_mapping
 from app.text.reading import Reading
 from app.text.sections import Section
 
@@ -113,10 +113,8 @@ def first_diagnosis_is_symptom(reading: Reading, section: Section | None) -> Det
 
 
 def _is_symptom(diagnosis: Diagnosis) -> bool:
-    bare = re.sub(r"[??]|待查|待诊|原因|查因|:.*|症状?$", "", diagnosis.bare)
-    return bare in _symptom_names() or (
-        bool(_WAITS.search(diagnosis.name)) and bare in (*_symptom_names(), *load_terms("symptoms"))
-    )
+    bare = re.sub(r"[??]|症状?$", "", diagnosis.bare)
+    return bare in _symptom_names() or bool(_WAITS.search(diagnosis.name))
 
 
 @cache

@@ -58,10 +58,11 @@ def examinations_incomplete(reading: Reading, section: Section | None) -> Detect
         or (len(written) < 14 and _NOTHING_DONE.search(written))
     ):
         return Detection(False)
+    whole = reading.half[section.heading.end : section.body.end]
     missing = [
         name
         for name, pattern in (("检查地点", _PLACE), ("检查时间", _WHEN), ("检查项目", _STUDY))
-        if not pattern.search(written)
+        if not pattern.search(whole)
     ]
     if missing:
         return Detection(True, (section.body,), f"没有写{'、'.join(missing)}")

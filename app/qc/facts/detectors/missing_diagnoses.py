@@ -61,25 +61,10 @@ def _diseases(reading: Reading, listed: str) -> Iterator[_Missing]:
                 continue
             if _TEST.match(reading.half, mention.span.end):
                 continue
-            if heads[mention.term] in _CURED_BY_SURGERY and _OPERATED.match(reading.half, mention.span.end):
-                continue
             if not _covering(heads[mention.term]).search(listed) and mention.term not in listed:
                 yield _Missing(mention.term, mention.span)
 
 
-_CURED_BY_SURGERY = frozenset(
-    {
-        "胆囊结石",
-        "泌尿系结石",
-        "子宫内膜异位症",
-        "子宫肌瘤",
-        "白内障",
-        "甲状腺结节",
-        "消化性溃疡",
-        "腰椎间盘突出",
-    }
-)
-_OPERATED = re.compile(r"[”\"]?[^,。;]{0,12}(?:手术|术|切除)")
 _TEST = re.compile(r"表面|[eE核]?抗[原体]|两对半|[五六]项|DNA|筛查|疫苗|家族")
 
 

@@ -67,11 +67,29 @@ def _explained(family: str, reading: Reading) -> bool:
 _NOT_A_DISEASE = re.compile("最高血压|糖尿病(?:性|肾病|足|视网膜|周围)")
 
 
+_CURED_BY_SURGERY = frozenset(
+    {
+        "胆囊结石",
+        "泌尿系结石",
+        "子宫内膜异位症",
+        "子宫肌瘤",
+        "白内障",
+        "甲状腺结节",
+        "消化性溃疡",
+        "腰椎间盘突出",
+    }
+)
+_OPERATED = re.compile(r"[”\"]?[^,。;]{0,20}(?:手术|术|切除)")
+
+
 def chronic_diseases(half: str, within: Span) -> Iterator[Mention]:
-    """The mentions of chronic diseases; 最高血压 and complications named after diabetes are none."""
+    """The mentions of chronic diseases; 最高血压, complications named after diabetes, what surgery removed are none."""
+    heads = heads_by_term("chronic_diseases")
     taken = [span_of(match) for match in _NOT_A_DISEASE.finditer(half, *within)]
     for mention in find_mentions(half, load_terms("chronic_diseases"), within):
-        if not any(span.start < mention.span.end and mention.span.start < span.end for span in taken):
+        overlaps = any(span.start < mention.span.end and mention.span.start < span.end for span in taken)
+        cured = heads[mention.term] in _CURED_BY_SURGERY and _OPERATED.match(half, mention.span.end)
+        if not overlaps and not cured:
             yield mention
 
 

@@ -16,7 +16,7 @@ from app.qc.facts.detectors.base import (
 )
 from app.qc.facts.detectors.chief_complaint import Complaint, complaints, parts
 from app.records.model import Span
-from app.text.assertion import Assertion, Mention, find_mentions
+from app.text.assertion import Assertion, Mention, assertion_at, find_mentions
 from app.text.lexicons import heads_by_term, load_mapping, load_terms, load_tree
 from app.text.reading import Reading
 from app.text.sections import Section
@@ -87,7 +87,24 @@ def illness_tells_of_symptoms(reading: Reading, section: Section | None) -> Dete
 _AFTER = re.compile(
     r"([^,。;]{1,14})后[^,。;]{0,8}?(?:出现|感|觉|发现|发生|开始|致|突|即|逐渐|渐|诉|自|反复|间断|阵|始|疼|痛|晕)"
 )
-_FOUND_BY_EXAM = re.compile(r"检查|体检|查体|产检|复查|筛查|查出|发现|示|确诊|诊断")
+_FOUND_BY_EXAM = re.compile(r"检查|体检|查体|产检|复查|筛查|查出|确诊|诊断|(?<![后时自])发现")
+FINDINGS = frozenset(
+    {
+        "停经",
+        "肿块",
+        "乳房肿块",
+        "颈部肿块",
+        "生长迟缓",
+        "畸形",
+        "血糖升高",
+        "血压升高",
+        "肺结节",
+        "外伤",
+        "胎动减少",
+        "不孕",
+    }
+)
+"""What is found or happens, and is not felt."""
 
 
 @detector
@@ -138,11 +155,16 @@ def _onset(reading: Reading, section: Section, complained: Sequence[Complaint]) 
     return Span(sentence.start, clause_around(reading.half, first.span, section.body).end)
 
 
+def spoken_of(reading: Reading, within: Span, families: set[str]) -> Iterator[Mention]:
+    """What is said of symptoms of these families, denied or not."""
+    for mention in find_mentions(reading.half, load_terms("symptoms"), within):
+        if families.intersection(_families(mention.term)):
+            yield mention
+
+
 def mentions_of(reading: Reading, within: Span, families: set[str]) -> Iterator[Mention]:
     """What is said, and not denied, of symptoms of these families."""
-    for mention in find_mentions(reading.half, load_terms("symptoms"), within):
-        if mention.assertion is not Assertion.ABSENT and families.intersection(_families(mention.term)):
-            yield mention
+    return (each for each in spoken_of(reading, within, families) if each.assertion is not Assertion.ABSENT)
 
 
 def kin_of(family: str) -> set[str]:
@@ -158,7 +180,6 @@ def _families(term: str) -> set[str]:
 # --- attributes -------------------------------------------------------------------------------------------
 
 _REACH = 30
-_PAIN = re.compile("痛|疼")
 
 
 @detector
@@ -170,16 +191,15 @@ def main_symptoms_described(reading: Reading, section: Section | None) -> Detect
     if section is None:
         return Detection(True)
     lacking: list[str] = []
-    places: list[Span] = []
+    shown: list[Span] = []
     for family in dict.fromkeys(each.family for each in complaints(reading)):
-        told = course(reading, section)
-        mentions = list(mentions_of(reading, told, {family}))
-        mentions = mentions or list(mentions_of(reading, told, kin_of(family)))
-        missing = [name for name in _asked_of(family) if not _is_told(reading, section, mentions, name)]
-        if mentions and missing:
-            lacking.append(f"{mentions[0].term}未写{'、'.join(_ATTRIBUTES[name] for name in missing)}")
-            places.append(mentions[0].span)
-    return Detection(not lacking, tuple(places), "；".join(lacking))
+        places = _places(reading, course(reading, section), family)
+        missing = [name for name in _asked_of(family) if not _is_told(reading, section, places, name)]
+        if places and missing:
+            term = next(each.term for each in complaints(reading) if each.family == family)
+            lacking.append(f"{term}未写{'、'.join(_ATTRIBUTES[name] for name in missing)}")
+            shown.append(places[0])
+    return Detection(not lacking, tuple(shown), "；".join(lacking))
 
 
 _ATTRIBUTES = {"degree": "程度", "quality": "性质"}
@@ -187,17 +207,34 @@ _ATTRIBUTES = {"degree": "程度", "quality": "性质"}
 
 def _asked_of(family: str) -> tuple[str, ...]:
     kinds = load_tree("symptom_attributes")["families"]
-    if family in kinds["pain"]:
+    if _is_pain(family):
         return ("degree", "quality")
     asked = [name for name in ("degree", "quality") if family in kinds[name]]
     return tuple(asked)
 
 
-def _is_told(reading: Reading, section: Section, mentions: Sequence[Mention], name: str) -> bool:
+def _is_told(reading: Reading, section: Section, places: Sequence[Span], name: str) -> bool:
     pattern = _pattern("symptom_attributes", name)
-    return any(
-        pattern.search(reading.half, *_surroundings(reading, section, mention.span)) for mention in mentions
-    )
+    return any(pattern.search(reading.half, *_surroundings(reading, section, place)) for place in places)
+
+
+def _places(reading: Reading, within: Span, family: str) -> list[Span]:
+    """Where a symptom is told, under whatever name; pain also by its quality alone (锐痛)."""
+    places = [m.span for m in mentions_of(reading, within, {family})]
+    loose = _loosely("pain" if _is_pain(family) else family)
+    found = (span_of(match) for match in loose.finditer(reading.half, *within)) if loose else ()
+    places += [span for span in found if assertion_at(reading.half, span) is not Assertion.ABSENT]
+    return places or [m.span for m in mentions_of(reading, within, kin_of(family))]
+
+
+@cache
+def _loosely(name: str) -> re.Pattern[str] | None:
+    pattern = load_tree("symptom_attributes")["also_told_as"].get(name)
+    return re.compile(pattern) if pattern else None
+
+
+def _is_pain(family: str) -> bool:
+    return family in load_tree("symptom_attributes")["families"]["pain"]
 
 
 def _surroundings(reading: Reading, section: Section, span: Span) -> Span:

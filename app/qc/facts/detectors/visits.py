@@ -28,7 +28,7 @@ _PREGNANCY = re.compile(
 _ADMITTED = re.compile(r"收入|收住|收治|收.{0,4}科|[至来到][我本][院科]|入院|入住|入我?科|拟诊|住院|\*科\*")
 _DONE = re.compile(r"(?<!待)(?<!拟)查|检|示|予|诊断|考虑|治疗|口服|建议|嘱")
 _INFERRED_TIME = re.compile(
-    r"遂|随即|随后|当时|即(?!可)|立即|急(?!性|诊)|今|昨|当日|当天|次日|同日|同时|后来|之后|期间|近日|近期|期|入院前|发病后|术后|孕|停经|后(?=至|到|在|于|又|再|来|转|行|查|就)|日前|凌晨|早上|上午|下午|晚|夜间|\d时|[\d*]+[-.年月][\d*]"
+    r"遂|随即|随后|当时|即(?!可)|立即|急(?!性|诊)|今|昨|当日|当天|次日|同日|同时|后来|之后|期间|近日|近期|期|入院前|发病后|术后|孕|停经|后(?=至|到|在|于|又|再|来|转|行|查|就)|日前|凌晨|早上|上午|下午|晚|夜间|\d时|\d{1,2}:\d{2}|[\d*]+[-.年月][\d*]"
 )
 _TREATMENT = re.compile(
     r"予(?!以?重视)|给予|治疗|口服|服用|自服|服药|输液|补液|静滴|静脉(?=滴|注|输|推|用药|营养)|肌注|注射|手术|切除|引流|置管|置入|植入|支架|建议|嘱|拒绝|不详|化疗|放疗|靶向|透析|吸氧|消炎|抗炎|抗感染"
@@ -53,9 +53,10 @@ def visits(reading: Reading, section: Section) -> tuple[Visit, ...]:
     stands for one.
     """
     told = course(reading, section)
-    found = _split(reading, told, [span_of(m) for m in _VISIT.finditer(reading.half, *told)])
+    cues = [span_of(m) for m in _VISIT.finditer(reading.half, *told)]
+    found = _split(reading, told, cues)
     if found and _is_this_admission(reading, found[-1]):
-        found = found[:-1]
+        found = _split(reading, told, [cue for cue in cues if cue.start < found[-1].cue.start])
     return found or _split(reading, told, [span_of(m) for m in _EXAMINED.finditer(reading.half, *told)][:1])
 
 

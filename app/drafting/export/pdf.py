@@ -1,0 +1,185 @@
+"""The draft as PDF on A4 with embedded Chinese fonts: selectable text, page numbers, numbered sources at its end."""
+
+import logging
+import re
+import unicodedata
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import groupby
+from typing import NamedTuple
+
+from fpdf import FPDF
+from pylopdf_fonts_zh_cn import sans_path, serif_path
+
+from app.drafting.draft import Draft
+from app.drafting.export.view import MISSING_HEADING, SIGNATURE, SOURCES_HEADING, Block, DraftView, Line
+from app.labelling import pdf as pdf_label
+from app.labelling.label import Label
+from app.records.model import MedicalRecord
+
+_BODY, _HEADING = "serif", "sans"
+_SIZE, _SMALL, _TITLE = 11.0, 9.0, 18.0
+"""Font sizes in points."""
+_LEADING = 0.6
+"""Height of a line in mm for each point of its size."""
+_MARGIN, _INDENT = 22.0, 6.0
+"""In mm."""
+_RAISED = 0.62
+"""Size of a superscript relative to the text."""
+_UNBROKEN = re.compile(r"[（“《［(\[]*(?:[A-Za-z0-9.,:/%^×~\-]+|.)[，。；：、！？）”》％℃］)\]]*", re.DOTALL)
+"""What a line break must not divide: a number or Latin word, and punctuation with what it belongs to."""
+
+
+class _Run(NamedTuple):
+    """Text of one style."""
+
+    text: str
+    font: str = _BODY
+    is_raised: bool = False
+
+
+def render(draft: Draft, record: MedicalRecord, key: bytes) -> bytes:
+    """The labelled document; ``draft``'s label is taken over, sealed anew over what the pages show."""
+    view = DraftView(draft, record)
+    sheet = _Sheet(view)
+    sheet.centred(view.notice, _SMALL)
+    sheet.centred(view.title, _TITLE, _HEADING)
+    sheet.paragraph([_Run(view.patient_line)])
+    sheet.paragraph([_Run(view.date_line)])
+    for block in view.blocks:
+        _block(sheet, block)
+    sheet.signature()
+    if view.missing:
+        sheet.heading(MISSING_HEADING)
+        for missing in view.missing:
+            sheet.paragraph([_Run(f"{missing.what}　{missing.where}")], size=_SMALL)
+    sheet.heading(SOURCES_HEADING)
+    for source in view.sources:
+        quote = f"：“{source.quote}”" if source.quote else ""
+        sheet.paragraph([_Run(f"[{source.number}] {source.where}{quote}")], size=_SMALL)
+    sheet.centred(view.notice, _SMALL)
+    return pdf_label.write(bytes(sheet.output()), Label.model_validate(draft.label), key)
+
+
+def _block(sheet: "_Sheet", block: Block) -> None:
+    name = _Run(f"{block.name}：", _HEADING)
+    if not block.is_list:
+        sheet.paragraph([name, *(run for line in block.lines for run in _runs(line))], above=2)
+        return
+    sheet.paragraph([name], above=2)
+    for line in block.lines:
+        sheet.paragraph(_runs(line), indent=_INDENT)
+
+
+def _runs(line: Line) -> list[_Run]:
+    numbers = [_Run(f"[{','.join(map(str, line.numbers))}]", is_raised=True)] if line.numbers else []
+    return [_Run(line.text), *numbers]
+
+
+class _Sheet(FPDF):
+    """Pages with the patient above and the page number below."""
+
+    def __init__(self, view: DraftView) -> None:
+        super().__init__(format="A4")
+        self._view = view
+        # fpdf2 and fontTools log what they leave out of the fonts; missing glyphs are replaced before.
+        for name in ("fontTools", "fpdf"):
+            logging.getLogger(name).setLevel(logging.ERROR)
+        self.add_font(_BODY, fname=serif_path())
+        self.add_font(_HEADING, fname=sans_path())
+        self.set_margins(_MARGIN, _MARGIN)
+        self.set_auto_page_break(True, margin=_MARGIN)
+        self.set_title(view.title)
+        self.set_lang("zh-CN")
+        self.set_creation_date(view.draft.created_at)
+        self.add_page()
+
+    def header(self) -> None:
+        """Title and patient, in small."""
+        self._in_margin(10, f"{self._view.title}　{self._view.patient_line}")
+        self.set_y(_MARGIN)
+
+    def footer(self) -> None:
+        """The notice and the page number."""
+        self._in_margin(-15, f"{self._view.notice}　　第 {self.page_no()} 页　共 {{nb}} 页")
+
+    def _in_margin(self, y: float, text: str) -> None:
+        self.set_y(y)
+        self.set_font(_HEADING, size=8)
+        self.set_text_color(110)
+        self.cell(self.epw, 5, self._drawable(text), align="C")
+        self.set_text_color(0)
+
+    def centred(self, text: str, size: float, font: str = _BODY) -> None:
+        """One line in the middle."""
+        self.set_font(font, size=size)
+        self.cell(
+            self.epw, size * _LEADING + 1, self._drawable(text), align="C", new_x="LMARGIN", new_y="NEXT"
+        )
+
+    def heading(self, text: str) -> None:
+        """A small heading."""
+        self.paragraph([_Run(text, _HEADING)], size=_SMALL, above=5)
+
+    def signature(self) -> None:
+        """The line to sign on."""
+        self.ln(6)
+        self.set_font(_BODY, size=_SIZE)
+        self.cell(self.epw, _SIZE * _LEADING, SIGNATURE, align="R", new_x="LMARGIN", new_y="NEXT")
+
+    def paragraph(
+        self, runs: Sequence[_Run], *, size: float = _SIZE, indent: float = 0, above: float = 0
+    ) -> None:
+        """Text broken as Chinese is: anywhere but before closing punctuation, after opening, or inside a number."""
+        self.ln(above)
+        for line in self._broken(runs, size, self.epw - indent):
+            self.set_x(self.l_margin + indent)
+            for (font, is_raised), group in groupby(line, key=lambda run: (run.font, run.is_raised)):
+                self._draw(_Run("".join(run.text for run in group), font, is_raised), size)
+            self.ln(size * _LEADING)
+
+    def _broken(self, runs: Iterable[_Run], size: float, width: float) -> Iterator[list[_Run]]:
+        line: list[_Run] = []
+        used = 0.0
+        for piece in self._pieces(runs, size, width):
+            needed = self._width(piece, size)
+            if line and used + needed > width:
+                yield line
+                line, used = [], 0.0
+            line.append(piece)
+            used += needed
+        yield line
+
+    def _pieces(self, runs: Iterable[_Run], size: float, width: float) -> Iterator[_Run]:
+        for run in runs:
+            text = self._drawable(run.text)
+            for whole in [text] if run.is_raised else _UNBROKEN.findall(text):
+                piece = run._replace(text=whole)
+                fits = self._width(piece, size) <= width
+                yield from (piece,) if fits else (run._replace(text=character) for character in whole)
+
+    def _width(self, run: _Run, size: float) -> float:
+        self.set_font(run.font, size=size * _RAISED if run.is_raised else size)
+        return self.get_string_width(run.text)
+
+    def _draw(self, run: _Run, size: float) -> None:
+        width, rise = self._width(run, size), size * 0.12 if run.is_raised else 0.0
+        self.set_y(self.get_y() - rise, reset_x=False)
+        self.cell(width, size * _LEADING, run.text)
+        self.set_y(self.get_y() + rise, reset_x=False)
+
+    def _drawable(self, text: str) -> str:
+        """The text with nothing that the fonts cannot show: ⁹ becomes ^9, a rare character its code point."""
+        return "".join(map(self._glyphs, " ".join(text.splitlines())))
+
+    def _glyphs(self, character: str) -> str:
+        known = self.fonts[_BODY].cmap.keys() & self.fonts[_HEADING].cmap.keys()
+        return character if ord(character) in known else self._replacement(character)
+
+    @staticmethod
+    def _replacement(character: str) -> str:
+        form = unicodedata.decomposition(character)
+        if form.startswith("<super>"):
+            return f"^{unicodedata.normalize('NFKC', character)}"
+        if unicodedata.category(character) in ("Cc", "Cf"):
+            return ""
+        return f"［U+{ord(character):04X}］"

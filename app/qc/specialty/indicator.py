@@ -1,0 +1,77 @@
+"""The format of an indicator file, and reading one.
+
+A file is one JSON object: the indicator's name → its question, its facts in words (``盆腔MRI = 已进行/未进行``) and
+its logical rules, each in words and in symbols; the last rule decides. See ``app.qc.specialty.conditions``.
+"""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+
+from app.errors import UserError
+from app.records.readers.text_file import read_text
+
+
+class LogicalRule(BaseModel):
+    """One rule, in words and in symbols (``Fact 1 ∧ ¬Fact 2``, ``Logical Rule 1 ∨ Logical Rule 2``)."""
+
+    model_config = ConfigDict(frozen=True, populate_by_name=True)
+
+    words: str = Field(alias="natural language")
+    symbols: str = Field(default="", alias="symbolic language")
+
+
+class Indicator(BaseModel):
+    """One indicator as published; descriptive fields that no decision needs are kept out.
+
+    Attributes:
+        question_rule: what is asked of one stay, as a closed question, with the definitions it needs.
+        numerator: the stays that reach the indicator, in words.
+        facts: what has to be known, in words; rules number them from 1.
+        logical_rules: how the facts decide; the last one is the decision.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    definition: str = ""
+    numerator: str = ""
+    denominator: str = ""
+    question_rule: str = Field(min_length=4)
+    facts: tuple[str, ...] = Field(min_length=1)
+    logical_rules: tuple[LogicalRule, ...] = Field(min_length=1)
+
+
+Indicators = Mapping[str, Indicator]
+
+_FILE = TypeAdapter(dict[str, Indicator])
+
+
+def load_indicators(path: Path) -> Indicators:
+    """Read an indicator file.
+
+    Raises:
+        UserError: the file cannot be read or is not of that format; the sentence names indicator and field.
+    """
+    try:
+        indicators = _FILE.validate_python(json.loads(read_text(path)))
+    except json.JSONDecodeError as error:
+        raise UserError(
+            f"{path} 不是 JSON（第 {error.lineno} 行第 {error.colno} 列有误），请检查文件。"
+        ) from error
+    except ValidationError as error:
+        raise UserError(f"{path} 不是指标文件：{_place(error)}，请按指标文件的格式补正。") from error
+    if not indicators:
+        raise UserError(f"{path} 中没有指标，请检查文件是否完整。")
+    return indicators
+
+
+def _place(error: ValidationError) -> str:
+    first = error.errors()[0]
+    if not first["loc"]:
+        return "顶层应是“指标名 → 指标”的对象"
+    name, *field = map(str, first["loc"])
+    if not field:
+        return f"指标“{name}”应是一个对象"
+    return f"指标“{name}”的 {'.'.join(field)} 缺失或类型不对"
