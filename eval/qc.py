@@ -6,13 +6,13 @@ from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import yaml
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from app.errors import UserError
 from app.qc.engine import Checker
 from app.records.readers.note import note_record
 from app.records.readers.text_file import read_text
+from app.yaml_data import read_yaml
 from eval.metrics import Counts, count, macro_f1, micro
 
 PROFILE = "chip2025"
@@ -68,7 +68,7 @@ class Evaluation(NamedTuple):
 @cache
 def task_items() -> Mapping[str, str]:
     """Our rule code to the item of the task."""
-    items: dict[str, str] = yaml.safe_load(_RULES.read_text("utf-8"))
+    items: dict[str, str] = read_yaml(_RULES)
     return items
 
 

@@ -4,9 +4,9 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple, get_args
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
+from app.yaml_data import read_yaml
 from eval.intervals import Interval, wilson
 from retrieval.search import KnowledgeBase, Method
 
@@ -52,7 +52,7 @@ def load_questions(file: Path = QUESTIONS) -> tuple[Question, ...]:
     Raises:
         pydantic.ValidationError: the file breaks the schema.
     """
-    raw = yaml.safe_load(file.read_text(encoding="utf-8"))
+    raw = read_yaml(file)
     return TypeAdapter(tuple[Question, ...]).validate_python(raw)
 
 

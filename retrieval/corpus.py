@@ -10,6 +10,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from app.errors import UserError
+from app.yaml_data import read_yaml
 
 _REASONS = {
     "missing": "没有填写",
@@ -127,7 +128,7 @@ def load_corpus(folder: Path) -> tuple[Document, ...]:
 
 def _read_document(file: Path) -> Document:
     try:
-        raw = yaml.safe_load(file.read_text(encoding="utf-8"))
+        raw = read_yaml(file)
     except yaml.MarkedYAMLError as error:
         line = f"第 {error.problem_mark.line + 1} 行" if error.problem_mark else ""
         raise UserError(f"知识库语料 {file.name} {line}不是有效的 YAML，请更正。") from error

@@ -305,8 +305,9 @@ class Store:
 
     def _commit(self) -> None:
         for file in self._open_lines.values():
-            file.flush()
-            os.fsync(file.fileno())
+            if not file.closed:  # a stop may have come while the file was being exchanged
+                file.flush()
+                os.fsync(file.fileno())
         self._book.commit()
         self._last_commit = time.monotonic()
 

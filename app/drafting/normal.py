@@ -12,9 +12,8 @@ from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
-import yaml
-
 from app.text.lexicons import load_mapping
+from app.yaml_data import read_yaml
 
 _DIGITS = {character: value for value, character in enumerate("零一二三四五六七八九")} | {"两": 2, "〇": 0}
 _MEASURES = "天|日|周|个|月|年|次|小时|分钟|级|期|型|度|分|片|粒|支|例|根|枚|岁|倍|处|条"
@@ -89,7 +88,7 @@ def _bounded(word: str) -> str:
 @lru_cache(maxsize=1)
 def lexicon() -> Lexicon:
     """The word lists of the comparison, read once."""
-    raw = yaml.safe_load((Path(__file__).parent / "synonyms.yaml").read_text(encoding="utf-8"))
+    raw = read_yaml(Path(__file__).parent / "synonyms.yaml")
     canonical = {alias: name for name, aliases in raw["spellings"].items() for alias in (name, *aliases)}
     times = {alias: str(times) for times, aliases in raw["frequencies"].items() for alias in aliases}
     units = {unit: (str(dimension), float(factor)) for unit, (dimension, factor) in raw["units"].items()}

@@ -6,9 +6,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-import yaml
-
 from app.text.width import half_width
+from app.yaml_data import read_yaml
 
 ItemKind = Literal[
     "operation", "event", "critical", "result", "changed", "treatment", "consultation", "state", "diagnosis", "routine"
@@ -47,7 +46,7 @@ class Cues:
 @lru_cache(maxsize=1)
 def cues() -> Cues:
     """The cues, read once."""
-    raw = yaml.safe_load((Path(__file__).parent / "cues.yaml").read_text(encoding="utf-8"))
+    raw = read_yaml(Path(__file__).parent / "cues.yaml")
     return Cues(
         cues=tuple(
             _Cue(cue["kind"], cue["weight"], re.compile(cue["pattern"], re.IGNORECASE)) for cue in raw["cues"]

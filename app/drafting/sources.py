@@ -153,19 +153,16 @@ class Stay:
         orders = enumerate(self.record.orders or ())
         return tuple(_drug_item(at, order) for at, order in orders if is_take_home(order))
 
+    @property
+    def data(self) -> tuple[SourceItem, ...]:
+        """The structured data: results, reports, procedures, drugs."""
+        results = (result.item for result in self.results)
+        return (*results, *self.reports, *self.procedures, *self.drugs, *self.take_home)
+
     @cached_property
     def salient(self) -> tuple[SourceItem, ...]:
         """Everything that a discharge record should not leave out, in time order."""
-        results = (result.item for result in self.results)
-        everything = (
-            *self.course,
-            *results,
-            *self.reports,
-            *self.procedures,
-            *self.drugs,
-            *self.take_home,
-        )
-        return _in_time(item for item in everything if item.is_salient)
+        return _in_time(item for item in (*self.course, *self.data) if item.is_salient)
 
 
 _LATEST = datetime.max.replace(tzinfo=CHINA_TIME)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import NamedTuple, Protocol
 
 from app.errors import UserError
-from app.labelling import docx, html, json_file, markdown, pdf, text, xlsx
+from app.labelling import docx, fhir, html, json_file, markdown, pdf, text, xlsx
 from app.labelling.found import Found, Status, judge
 from app.labelling.label import Label
 from app.labelling.ooxml import unpack
@@ -116,6 +116,8 @@ def _plain_format(path: Path, start: bytes) -> FileFormat | None:
         return pdf
     if b"\0" in start:
         return None
+    if fhir.is_bundle(start):
+        return fhir
     by_start = next((kind for mark, kind in _BY_TEXT_START if start.startswith(mark)), None)
     return _BY_SUFFIX.get(path.suffix.lower(), by_start)
 

@@ -8,11 +8,11 @@ from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, PositiveInt, TypeAdapter
 
 from app.errors import UserError
 from app.settings import Settings
+from app.yaml_data import read_yaml
 
 _CATALOGUE = Path(__file__).with_name("models.yaml")
 
@@ -74,7 +74,7 @@ class _Stamp(NamedTuple):
 @cache
 def catalogue() -> dict[str, ModelSpec]:
     """Every known model by its name."""
-    entries = yaml.safe_load(_CATALOGUE.read_text(encoding="utf-8"))
+    entries = read_yaml(_CATALOGUE)
     return {spec.name: spec for spec in TypeAdapter(tuple[ModelSpec, ...]).validate_python(entries)}
 
 

@@ -12,11 +12,11 @@ from app.errors import UserError
 from app.qc.facts.detectors import DETECTORS
 from app.qc.facts.fact import Fact
 from app.qc.rule import Rule
+from app.yaml_data import read_yaml
 
 RULE_FOLDERS = ("form", "logic", "content", "front_page", "specialty")
 FACT_FOLDER = "facts"
 
-_YamlLoader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _M = TypeVar("_M", bound=BaseModel)
 
 
@@ -67,7 +67,7 @@ def _load_unique(
 
 def _entries(path: Path) -> list[dict[str, Any]]:
     try:
-        content = yaml.load(path.read_text("utf-8"), Loader=_YamlLoader)  # noqa: S506 - a safe loader
+        content = read_yaml(path)
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise UserError(f"规则文件 {path} 不是有效的 YAML：{' '.join(str(error).split())}") from error
     if not isinstance(content, list) or not all(isinstance(entry, dict) for entry in content):

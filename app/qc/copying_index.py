@@ -20,7 +20,7 @@ import numpy.typing as npt
 
 from app.records.model import Document, MedicalRecord, Span
 from app.text.diagnoses import canonical, find_diagnoses
-from app.text.likeness import Content, content_of, likeness, stored_content
+from app.text.likeness import Content, content_of, likeness
 from app.text.reading import Reading
 from app.text.sections import Section
 
@@ -199,7 +199,7 @@ class CopyingIndex:
             hashes = np.frombuffer(row[1], np.uint32)
             if row[0] == note.kin and np.mean(hashes == note.hashes) >= _PLAINLY_DIFFERENT:
                 place = NotePlace(row[2], row[3], Span(row[4], row[5]))
-                content = stored_content(zlib.decompress(row[6]).decode())
+                content = Content(zlib.decompress(row[6]).decode())
                 yield Discussion(
                     place, note.kin, content, hashes, frozenset(row[7].split()), frozenset(row[8].split())
                 )

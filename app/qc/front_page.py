@@ -10,10 +10,9 @@ from functools import cache, cached_property
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
-import yaml
-
 from app.records.model import Diagnosis, Document, Evidence, MedicalRecord, Span
 from app.text.width import half_width
+from app.yaml_data import read_yaml
 
 Requirement = Literal["always", "operated", "incised", "coded"]
 
@@ -40,7 +39,7 @@ class Item:
 @cache
 def _data() -> Mapping[str, Any]:
     path = Path(__file__).with_name("front_page_items.yaml")
-    parsed: dict[str, Any] = yaml.safe_load(path.read_text("utf-8"))
+    parsed: dict[str, Any] = read_yaml(path)
     return parsed
 
 

@@ -17,6 +17,7 @@ from app.errors import UserError
 from app.qc.intervals import Interval, wilson
 from app.qc.result import Grade
 from app.qc.ruling import Outcome
+from app.yaml_data import read_yaml
 
 BEST_GRADE: Grade = "甲"
 
@@ -116,7 +117,7 @@ def load_indicators(path: Path) -> tuple[Indicator, ...]:
         UserError: the file is not valid; names the entry and field.
     """
     try:
-        content = yaml.safe_load(path.read_text("utf-8"))
+        content = read_yaml(path)
         return TypeAdapter(tuple[Indicator, ...]).validate_python(content)
     except (OSError, yaml.YAMLError) as error:
         raise UserError(f"指标文件 {path} 无法读取：{' '.join(str(error).split())}") from error

@@ -10,6 +10,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from app.errors import UserError
+from app.yaml_data import read_yaml
 
 UNIQUE_IDS = "uniqueness"
 """The dimension that counts the ids of records besides its rules."""
@@ -62,7 +63,7 @@ def load_dimensions(path: Path) -> tuple[Dimension, ...]:
         UserError: the file is not valid; names the entry and field.
     """
     try:
-        return TypeAdapter(tuple[Dimension, ...]).validate_python(yaml.safe_load(path.read_text("utf-8")))
+        return TypeAdapter(tuple[Dimension, ...]).validate_python(read_yaml(path))
     except (OSError, yaml.YAMLError) as error:
         raise UserError(f"数据质量维度文件 {path} 无法读取：{' '.join(str(error).split())}") from error
     except ValidationError as error:

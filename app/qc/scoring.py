@@ -17,6 +17,7 @@ from app.errors import UserError
 from app.qc.result import Grade
 from app.qc.rule import BasisLevel, Rule, Severity
 from app.qc.ruling import Outcome
+from app.yaml_data import read_yaml
 
 FULL_SCORE = 100.0
 GRADES: tuple[Grade, ...] = ("甲", "乙", "丙")
@@ -153,7 +154,7 @@ def load_profile(folder: Path, name: str) -> Profile:
         available = "、".join(sorted(p.stem for p in folder.glob("*.yaml")))
         raise UserError(f"没有名为 {name} 的评分方案；可用的有：{available}。")
     try:
-        return Profile.model_validate(yaml.safe_load(path.read_text("utf-8")))
+        return Profile.model_validate(read_yaml(path))
     except yaml.YAMLError as error:
         raise UserError(f"评分方案 {path} 不是有效的 YAML：{' '.join(str(error).split())}") from error
     except ValidationError as error:

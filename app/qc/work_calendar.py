@@ -6,7 +6,7 @@ from datetime import date, timedelta
 from functools import cache
 from pathlib import Path
 
-import yaml
+from app.yaml_data import read_yaml
 
 _FOLDER = Path(__file__).with_name("calendars")
 _DAY = timedelta(days=1)
@@ -58,7 +58,7 @@ def load_calendar(name: str) -> WorkCalendar:
     Raises:
         FileNotFoundError: there is no such calendar.
     """
-    years = yaml.safe_load((_FOLDER / f"{name}.yaml").read_text("utf-8"))
+    years = read_yaml(_FOLDER / f"{name}.yaml")
     spans = [span for year in years.values() for span in year["holidays"]]
     holidays = (first + n * _DAY for first, last in spans for n in range((last - first).days + 1))
     workdays = (day for year in years.values() for day in year["workdays"])

@@ -373,7 +373,13 @@ class FrontPage(BaseModel):
     total_cost: float | str | None = Field(default=None, union_mode="left_to_right")
 
     @field_validator(
-        "discharge_diagnosis_main", "operation_main", "blood_type", "rh", "drug_allergy", mode="before"
+        "discharge_diagnosis_main",
+        "operation_main",
+        "blood_type",
+        "rh",
+        "drug_allergy",
+        "completed_at",
+        mode="before",
     )
     @classmethod
     def _code_as_text(cls, value: object) -> object:

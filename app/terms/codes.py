@@ -6,9 +6,8 @@ from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-import yaml
-
 from app.text.width import half_width
+from app.yaml_data import read_yaml
 
 CodeKind = Literal["icd10", "icd9cm3"]
 CODE_KINDS: tuple[CodeKind, ...] = get_args(CodeKind)
@@ -28,7 +27,7 @@ _ROMAN = str.maketrans("ⅠⅡⅢⅣⅤ", "12345")
 @cache
 def code_tables() -> Mapping[str, Any]:
     """The parsed ``kinds.yaml``."""
-    parsed: dict[str, Any] = yaml.safe_load(Path(__file__).with_name("kinds.yaml").read_text("utf-8"))
+    parsed: dict[str, Any] = read_yaml(Path(__file__).with_name("kinds.yaml"))
     return parsed
 
 

@@ -10,7 +10,7 @@ from functools import cache, lru_cache
 from typing import NamedTuple
 
 from app.records.model import Span
-from app.text.lexicons import heads_by_term, load_mapping
+from app.text.lexicons import heads_by_term, load_mapping, load_terms
 from app.text.width import half_width
 
 _BEFORE = 16
@@ -132,9 +132,20 @@ def find_item(half: str, item: str, within: Span | None = None) -> Iterator[Span
         position = half.find(name, start, end)
         while position >= 0:
             after = position + len(name)
-            if _stands_alone(half, position, after, name):
+            if _stands_alone(half, position, after, name) and not any(
+                half.startswith(longer, max(0, position - offset))
+                for longer, offset in _longer_names(item, name)
+            ):
                 yield Span(position, after)
             position = half.find(name, after, end)
+
+
+@lru_cache(maxsize=4096)
+def _longer_names(item: str, name: str) -> tuple[tuple[str, int], ...]:
+    """The names of other items that hold ``name`` (糖化血红蛋白), and where in them it stands."""
+    own = item_names(item)
+    others = (half_width(term) for term in load_terms("lab_items"))
+    return tuple((term, term.find(name)) for term in others if name in term and term not in own)
 
 
 _OTHER_SPECIMEN = "尿便粪痰水液"

@@ -10,7 +10,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-import yaml
+from app.yaml_data import read_yaml
 
 _FOLDER = Path(__file__).with_name("lexicons")
 
@@ -22,7 +22,7 @@ def load_tree(name: str) -> dict[str, dict[str, Any]]:
     Raises:
         FileNotFoundError: there is no such list.
     """
-    parsed: dict[str, dict[str, Any]] = yaml.safe_load((_FOLDER / f"{name}.yaml").read_text("utf-8"))
+    parsed: dict[str, dict[str, Any]] = read_yaml(_FOLDER / f"{name}.yaml")
     return parsed
 
 

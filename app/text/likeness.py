@@ -6,8 +6,8 @@ twenty was changed.
 """
 
 import re
-from functools import cache
-from typing import NamedTuple
+from dataclasses import dataclass
+from functools import cache, cached_property
 
 from app.records.model import Span
 from app.text.lexicons import load_terms
@@ -17,10 +17,12 @@ from app.text.width import half_width
 SHINGLE = 4
 _NOT_CONTENT = re.compile(r"[^\u4e00-\u9fffA-Za-z0-9]+")
 _VARIABLE = re.compile(
+    r"(?=[\d体脉呼血心TPRBHS副主住医签记护])(?:"
     r"\d{4}\s?[-年/.]\s?\d{1,2}\s?[-月/.]\s?\d{1,2}\s?日?(?:\s*\d{1,2}\s?[:时]\s?\d{0,2}分?)?"
     r"|(?<!\d)\d{1,2}月\d{1,2}日(?:\s*\d{1,2}[:时]\d{0,2}分?)?|(?<!\d)\d{1,2}:\d{2}(?!\d)"
     r"|(?:体温|脉搏|呼吸|血压|心率|(?<![A-Za-z])(?:T|P|R|BP|HR|SpO[2₂]))\s*[::为]?\s*[\d*./-]+\s*(?:℃|次/分|mmHg|%)?"
-    r"|(?:医师|医生|签名|记录者|护士)(?:签名|签字)?\s*:\s*\S+"
+    r"|(?:副?主任|主治|住院)医师(?:首次|术后)?查房(?:记录)?"
+    r"|(?:医师|医生|签名|记录者|护士)(?:签名|签字)?\s*:\s*\S+)"
 )
 _NOT_BODY = frozenset(
     ("姓名", "性别", "年龄", "民族", "婚姻状况", "出生地", "职业", "住址", "联系电话", "科别", "病房", "床号", "住院号", "页码",
@@ -28,11 +30,16 @@ _NOT_BODY = frozenset(
 )  # fmt: skip
 
 
-class Content(NamedTuple):
-    """What counts of a text when it is compared, and its overlapping pieces of four characters."""
+@dataclass(frozen=True)
+class Content:
+    """What counts of a text when it is compared."""
 
     text: str
-    shingles: frozenset[str]
+
+    @cached_property
+    def shingles(self) -> frozenset[str]:
+        """Its overlapping pieces of four characters."""
+        return frozenset(self.text[i : i + SHINGLE] for i in range(len(self.text) - SHINGLE + 1))
 
 
 def content_of(text: str) -> Content:
@@ -40,12 +47,7 @@ def content_of(text: str) -> Content:
     half = half_width(text)
     lines = (line for line in half.split("\n") if not _is_table_line(line))
     bare = _fixed().sub("", _VARIABLE.sub("", "\n".join(lines)))
-    return stored_content(_NOT_CONTENT.sub("", bare))
-
-
-def stored_content(text: str) -> Content:
-    """The content whose characters that count are exactly ``text``."""
-    return Content(text, frozenset(text[i : i + SHINGLE] for i in range(len(text) - SHINGLE + 1)))
+    return Content(_NOT_CONTENT.sub("", bare))
 
 
 def body_content(reading: Reading) -> Content:
@@ -71,8 +73,10 @@ def _is_table_line(line: str) -> bool:
     """A line of a table: cells parted by bars or tabs, or hardly a word of Chinese in it."""
     if line.count("|") >= 2 or line.count("\t") >= 2:
         return True
+    if not 12 <= len(line) <= 80:
+        return False
     words = len(re.findall(r"[\u4e00-\u9fff]", line))
-    return len(line) >= 12 and words * 4 < len(line)
+    return words * 4 < len(line)
 
 
 def likeness(a: Content, b: Content, floor: float) -> float:

@@ -2,21 +2,35 @@ import json
 
 import pytest
 
+from app.qc.catalogue import Catalogue, load_catalogue
+from app.resources import RULES
 
-def tiny_record(record_id: str, **fields: object) -> dict[str, object]:
-    """A stay of one note."""
-    return {
-        "record_id": record_id,
-        "encounter": {
-            "department": "呼吸内科",
-            "admitted_at": "2026-03-01 08:00",
-            "discharged_at": "2026-03-05 09:00",
-        },
-        "documents": [
-            {"id": "D1", "type": "入院记录", "text": "主诉：咳嗽3天。", "written_at": "2026-03-01 10:00"}
-        ],
-        **fields,
-    }
+
+@pytest.fixture(scope="session")
+def catalogue() -> Catalogue:
+    """The bundled rules and facts."""
+    return load_catalogue(RULES)
+
+
+@pytest.fixture
+def stay():
+    """Makes a stay of one note."""
+
+    def make(record_id: str, **fields: object) -> dict[str, object]:
+        return {
+            "record_id": record_id,
+            "encounter": {
+                "department": "呼吸内科",
+                "admitted_at": "2026-03-01 08:00",
+                "discharged_at": "2026-03-05 09:00",
+            },
+            "documents": [
+                {"id": "D1", "type": "入院记录", "text": "主诉：咳嗽3天。", "written_at": "2026-03-01 10:00"}
+            ],
+            **fields,
+        }
+
+    return make
 
 
 @pytest.fixture

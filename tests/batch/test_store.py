@@ -4,7 +4,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.batch.sources import Source
@@ -46,6 +46,7 @@ def expected(n: int) -> tuple[list[str], list[str]]:
     return results, [f"第 {i} 行" for i in range(n) if i % 5 == 4]
 
 
+@settings(max_examples=30, deadline=None)
 @given(
     n=st.integers(1, 12),
     stops=st.lists(st.tuples(st.integers(0, 12), st.integers(0, 300), st.integers(0, 200)), max_size=3),

@@ -3,6 +3,7 @@
 import os
 import secrets
 from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 
 from app.drafting.draft import Draft
@@ -11,20 +12,15 @@ from app.records.model import MedicalRecord
 
 Render = Callable[[Draft, MedicalRecord, bytes], bytes]
 
-
-def _json(draft: Draft, record: MedicalRecord, key: bytes) -> bytes:
-    from app.drafting.export.json_file import render
-
-    return render(draft)
-
-
-def _docx(draft: Draft, record: MedicalRecord, key: bytes) -> bytes:
-    from app.drafting.export.docx import render
-
-    return render(draft, record, key)
-
-
-FORMATS: dict[str, Render] = {".json": _json, ".docx": _docx}
+FORMATS = {
+    ".fhir.json": "fhir",
+    ".json": "json_file",
+    ".docx": "docx",
+    ".pdf": "pdf",
+    ".html": "html",
+    ".md": "markdown",
+}
+"""The ending of a file's name, and the module that writes it; a longer ending comes before its own end."""
 
 
 def check_suffix(path: Path) -> None:
@@ -33,9 +29,9 @@ def check_suffix(path: Path) -> None:
     Raises:
         UserError: the suffix names no format, or the folder does not exist.
     """
-    if path.suffix.lower() not in FORMATS:
+    if _ending(path) is None:
         raise UserError(
-            f"不支持的草稿格式“{path.suffix or path.name}”，请用 {' 或 '.join(FORMATS)} 作文件后缀。"
+            f"不支持的草稿格式“{path.suffix or path.name}”，请用 {'、'.join(FORMATS)} 之一作文件后缀。"
         )
     if not path.parent.is_dir():
         raise UserError(f"文件夹 {path.parent} 不存在，请先建立或改用别的位置。")
@@ -54,7 +50,7 @@ def export(draft: Draft, record: MedicalRecord, path: Path, key: bytes) -> None:
         UserError: unknown suffix, or the file cannot be written.
     """
     check_suffix(path)
-    data = FORMATS[path.suffix.lower()](draft, record, key)
+    data = _renderer(path)(draft, record, key)
     aside = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     try:
         with aside.open("wb") as file:
@@ -65,3 +61,14 @@ def export(draft: Draft, record: MedicalRecord, path: Path, key: bytes) -> None:
     except OSError as error:
         aside.unlink(missing_ok=True)
         raise UserError(f"无法写入 {path}（{error.strerror}），请检查权限和磁盘空间。") from error
+
+
+def _ending(path: Path) -> str | None:
+    return next((ending for ending in FORMATS if path.name.lower().endswith(ending)), None)
+
+
+def _renderer(path: Path) -> Render:
+    """The writer of the format; its module loads only now, because the PDF and Word libraries are large."""
+    module = import_module(f"{__name__}.{FORMATS[_ending(path) or '.json']}")
+    render: Render = module.render
+    return render

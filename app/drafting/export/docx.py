@@ -77,7 +77,7 @@ def _field(paragraph: Paragraph, instruction: str) -> None:
     """A field that the word processor fills in."""
     field = OxmlElement("w:fldSimple")
     field.set(qn("w:instr"), instruction)
-    paragraph._p.append(field)  # noqa: SLF001 - python-docx has no fields
+    paragraph._p.append(field)
 
 
 def _head(word: Word, view: DraftView) -> None:

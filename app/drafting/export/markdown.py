@@ -20,7 +20,10 @@ def render(draft: Draft, record: MedicalRecord, key: bytes) -> bytes:
         *(_block(block) for block in view.blocks),
     ]  # fmt: skip
     if view.missing:
-        parts += [f"## {MISSING_HEADING}", "\n".join(f"- {plain(m.what)}　{plain(m.where)}" for m in view.missing)]
+        parts += [
+            f"## {MISSING_HEADING}",
+            "\n".join(f"- {plain(m.what)}　{plain(m.where)}" for m in view.missing),
+        ]
     parts += [f"## {SOURCES_HEADING}", _sources(view), view.notice]
     text = "\n\n".join(part for part in parts if part) + "\n"
     return markdown_label.write(text.encode(), Label.model_validate(draft.label), key)

@@ -8,6 +8,7 @@ from itertools import groupby
 from typing import NamedTuple
 
 from fpdf import FPDF
+from fpdf.fonts import TTFFont
 from pylopdf_fonts_zh_cn import sans_path, serif_path
 
 from app.drafting.draft import Draft
@@ -86,6 +87,8 @@ class _Sheet(FPDF):
             logging.getLogger(name).setLevel(logging.ERROR)
         self.add_font(_BODY, fname=serif_path())
         self.add_font(_HEADING, fname=sans_path())
+        cmaps = [font.cmap.keys() for font in self.fonts.values() if isinstance(font, TTFFont)]
+        self._covered = frozenset.intersection(*map(frozenset, cmaps))
         self.set_margins(_MARGIN, _MARGIN)
         self.set_auto_page_break(True, margin=_MARGIN)
         self.set_title(view.title)
@@ -143,8 +146,10 @@ class _Sheet(FPDF):
         for piece in self._pieces(runs, size, width):
             needed = self._width(piece, size)
             if line and used + needed > width:
+                # The numbers of the sources stay with the word before them.
+                carried = [line.pop()] if piece.is_raised and len(line) > 1 else []
                 yield line
-                line, used = [], 0.0
+                line, used = carried, sum(self._width(run, size) for run in carried)
             line.append(piece)
             used += needed
         yield line
@@ -163,20 +168,17 @@ class _Sheet(FPDF):
 
     def _draw(self, run: _Run, size: float) -> None:
         width, rise = self._width(run, size), size * 0.12 if run.is_raised else 0.0
-        self.set_y(self.get_y() - rise, reset_x=False)
+        self.y -= rise
         self.cell(width, size * _LEADING, run.text)
-        self.set_y(self.get_y() + rise, reset_x=False)
+        self.y += rise
 
     def _drawable(self, text: str) -> str:
         """The text with nothing that the fonts cannot show: ⁹ becomes ^9, a rare character its code point."""
         return "".join(map(self._glyphs, " ".join(text.splitlines())))
 
     def _glyphs(self, character: str) -> str:
-        known = self.fonts[_BODY].cmap.keys() & self.fonts[_HEADING].cmap.keys()
-        return character if ord(character) in known else self._replacement(character)
-
-    @staticmethod
-    def _replacement(character: str) -> str:
+        if ord(character) in self._covered:
+            return character
         form = unicodedata.decomposition(character)
         if form.startswith("<super>"):
             return f"^{unicodedata.normalize('NFKC', character)}"

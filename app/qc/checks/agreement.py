@@ -15,7 +15,7 @@ from app.qc.checks.base import Check
 from app.qc.ruling import PASSED, Hit, Ruling, combine, defect, not_applicable, undetermined
 from app.records.model import Document, DocumentType, Evidence, ExamReport, Span
 from app.text.assertion import Assertion, find_mentions
-from app.text.diagnoses import agreeing, find_diagnoses, same_disease
+from app.text.diagnoses import DiagnosisMention, agreeing, find_diagnoses, same_disease
 from app.text.operations import same_operation, split_operations
 from app.text.sections import is_blank
 from app.text.width import half_width
@@ -37,6 +37,24 @@ class Named(NamedTuple):
         return (self.document.evidence(self.span),) if self.document and self.span else ()
 
 
+class DiagnosisLists:
+    """The diagnoses that the documents of one case list, each list read once."""
+
+    def __init__(self, case: Case) -> None:
+        self._lists: dict[tuple[str, Span], tuple[DiagnosisMention, ...]] = {}
+
+    def of(self, document: Document, body: Span) -> tuple[DiagnosisMention, ...]:
+        """The diagnoses listed in a stretch of a document."""
+        if (document.id, body) not in self._lists:
+            self._lists[document.id, body] = find_diagnoses(document.text, body)
+        return self._lists[document.id, body]
+
+
+def diagnosis_lists(case: Case) -> DiagnosisLists:
+    """The lists of a case."""
+    return case.remembered(DiagnosisLists)
+
+
 def listed_diagnoses(case: Case, document: Document, sections: Iterable[str]) -> list[Named]:
     """The diagnoses that the first filled section of ``sections`` lists."""
     reading = case.reading(document)
@@ -45,7 +63,7 @@ def listed_diagnoses(case: Case, document: Document, sections: Iterable[str]) ->
         if found and found.name == name and found.body.start < found.body.end:
             return [
                 Named(mention.name, document, mention.span)
-                for mention in find_diagnoses(document.text, found.body)
+                for mention in diagnosis_lists(case).of(document, found.body)
                 if not is_blank(mention.name)
             ]
     return []

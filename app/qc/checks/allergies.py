@@ -31,9 +31,27 @@ class _Known(NamedTuple):
     source: str
 
 
+class _Allergens:
+    """The allergies that the documents of one case affirm, each document read once."""
+
+    def __init__(self, case: Case) -> None:
+        self._case = case
+        self._found: dict[str, tuple[Allergen, ...]] = {}
+
+    def of(self, document: Document) -> tuple[Allergen, ...]:
+        if document.id not in self._found:
+            self._found[document.id] = find_allergens(self._case.reading(document))
+        return self._found[document.id]
+
+
+def allergens_of(case: Case, document: Document) -> tuple[Allergen, ...]:
+    """The allergies that one document affirms."""
+    return case.remembered(_Allergens).of(document)
+
+
 def _known_allergens(case: Case, documents: Iterable[Document]) -> Iterator[_Known]:
     for document in documents:
-        for allergen in find_allergens(case.reading(document)):
+        for allergen in allergens_of(case, document):
             yield _in_text(document, allergen)
     for allergy in case.record.allergies or ():
         for allergen in allergens_named(allergy.substance or ""):
@@ -151,7 +169,7 @@ def _has_result(case: Case, types: tuple[DocumentType, ...]) -> bool:
 
 def _positive_tests(case: Case, types: tuple[DocumentType, ...]) -> Iterator[_Test]:
     for document in case.record.documents_of(*types):
-        for allergen in find_allergens(case.reading(document)):
+        for allergen in allergens_of(case, document):
             said = allergen.span.of(case.reading(document).half)
             if "皮试" in said:
                 at = document.event_at or document.completed_at

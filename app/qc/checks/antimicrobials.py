@@ -7,8 +7,8 @@ from pydantic import Field
 
 from app.qc.case import Case
 from app.qc.checks.base import Check
-from app.qc.checks.correspondence import DrugOrders, grade_of, systemic_drugs
 from app.qc.checks.order_of_events import shown
+from app.qc.checks.treatment import DrugOrders, grade_of, systemic_drugs
 from app.qc.ruling import PASSED, Hit, Ruling, combine, defect, not_applicable, undetermined
 from app.qc.timeline import is_cancelled, later
 from app.records.model import DocumentType, Order, Procedure

@@ -214,12 +214,14 @@ def _scales() -> tuple[re.Pattern[str], Mapping[str, _Scale]]:
         for form in entry["forms"]
     }
     forms = "|".join(re.escape(form) for form in sorted(scales, key=len, reverse=True))
-    return re.compile(rf"(?<![A-Za-z])(?:{forms})(?![A-Za-z])(?:昏迷)?\s*"), scales
+    return re.compile(rf"(?:{forms})(?![A-Za-z])(?:昏迷)?\s*"), scales
 
 
 def _scored(half: str) -> Iterator[_Score]:
     pattern, scales = _scales()
     for name in pattern.finditer(half):
+        if re.match("[A-Za-z]", half[max(0, name.start() - 1) : name.start()]):
+            continue
         scale = scales[name.group().strip().removesuffix("昏迷").strip()]
         score = _gcs(half, name, scale) if scale.name == "GCS" else _sum(half, name, scale)
         if score:

@@ -6,14 +6,13 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
-import yaml
-
 from app.qc.case import Case
 from app.qc.checks.front_page import PageCheck, page_hit
 from app.qc.front_page import FrontPageView
 from app.qc.ruling import PASSED, Ruling, defect, undetermined
 from app.terms.codes import CodeKind, CodeRanges
 from app.text.lexicons import load_mapping
+from app.yaml_data import read_yaml
 
 _DAYS_A_YEAR = 365.25
 _NEWBORN_DAYS = 28.5
@@ -33,7 +32,7 @@ class AgeLimit(NamedTuple):
 
 @cache
 def _data() -> Mapping[str, Any]:
-    parsed: dict[str, Any] = yaml.safe_load(Path(__file__).with_suffix(".yaml").read_text("utf-8"))
+    parsed: dict[str, Any] = read_yaml(Path(__file__).with_suffix(".yaml"))
     return parsed
 
 

@@ -230,17 +230,23 @@ class ReadmissionPlanContradicted(PageCheck, name="readmission_plan_contradicted
     Attributes:
         planned: a pattern of a planned readmission, looked for in the advice; a time of at most
             ``within_days`` from now must stand before it in the same clause.
+        unless: a pattern of words of supposing in that clause.
         within_days: the days that the page's item speaks of.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, ignored_types=(cached_property,))
 
     planned: str
+    unless: str
     within_days: float = Field(default=31, gt=0)
 
     @cached_property
     def _planned(self) -> re.Pattern[str]:
         return re.compile(self.planned)
+
+    @cached_property
+    def _supposing(self) -> re.Pattern[str]:
+        return re.compile(self.unless)
 
     def rule_on_page(self, case: Case, page: FrontPageView) -> Ruling:
         """Judge the page."""
@@ -273,6 +279,8 @@ class ReadmissionPlanContradicted(PageCheck, name="readmission_plan_contradicted
         return None
 
     def _is_soon(self, words: str) -> bool:
+        if self._supposing.search(words):
+            return False
         times = [each for each in find_durations(words) if _LATER.match(words, each.span.end)]
         return bool(times) and (times[-1].maximum_days or self.within_days + 1) <= self.within_days
 

@@ -2,13 +2,15 @@
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
 from typing import Literal, NamedTuple
 
 from app.qc.case import Case
+from app.qc.checks.allergies import allergens_of
 from app.qc.checks.base import Check
 from app.qc.ruling import PASSED, Hit, Ruling, defect, not_applicable, undetermined
 from app.records.model import Document, DocumentType, Evidence, Span
-from app.text.allergies import find_allergens, find_allergy_denials
+from app.text.allergies import find_allergy_denials
 from app.text.assertion import Assertion, Mention, find_mentions
 from app.text.lexicons import heads_by_term, load_terms
 from app.text.operations import same_operation
@@ -202,7 +204,7 @@ def _affirmations(case: Case, document: Document, topics: Sequence[Topic]) -> It
     if "operation" in topics:
         yield from _operated_before(reading)
     if "allergy" in topics:
-        for allergen in find_allergens(reading):
+        for allergen in allergens_of(case, document):
             yield _Claim("allergy", allergen.term, document, allergen.span)
 
 
@@ -242,6 +244,7 @@ def _told_operations(case: Case, reading: Reading, body: Span) -> Iterator[_Clai
                 yield _Claim("operation", mention.term, reading.document, _without_comma(reading.half, span))
 
 
+@cache
 def _operation_terms() -> tuple[str, ...]:
     return tuple(term for term in load_terms("operations") if len(term) >= 3 and term not in ("手术史",))
 

@@ -30,6 +30,10 @@ _HOSPITAL_NUMBER = re.compile(r"住院号\s*:?\s*(?P<number>[A-Za-z]{0,4}\d[\dA-
 _ID_WEIGHTS = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)
 _ID_CHECKS = "10X98765432"
 _EXPLAINED_SEX = re.compile("变性|性发育异常|性别畸形|两性|性腺发育|雄激素不敏感|性别重置|嵌合")
+_RELATIVE = re.compile("妻|母|配偶|丈夫|爱人|女儿|儿媳|产妇|供者|出生史|姐|妹|月经婚育|月经及婚育|月经、婚育")
+_SAYS_NOTHING = re.compile(
+    r"(?:史|生育史|婚育史|情况)?\s*[:】]?\s*(?:无|不适用|-|/|—|男性|未填|。|\n|None|null|nan|\Z)"
+)
 _NEWBORN_YEARS = 28 / 365.25
 _INFANT_YEARS = 1.0
 _ADULT_YEARS = 18.0
@@ -58,7 +62,9 @@ class PatientMismatch(DocumentCheck, name="patient_mismatch"):
         patient, age = case.record.patient, case.age_years
         head = half[:_HEAD]
         for match in (_NAME.search(head), _SEX.search(head), _AGE.search(head), _narrated(head)):
-            if match is None or _OTHER_PERSON.search(half, max(0, match.start() - 12), match.start()):
+            if match is None or _OTHER_PERSON.search(
+                head, head.rfind("\n", 0, match.start()) + 1, match.start()
+            ):
                 continue
             said = match.groupdict()
             span = Span(*match.span())
@@ -170,11 +176,7 @@ class OtherSexContent(DocumentCheck, name="other_sex_content"):
         return defect(Hit.at(document, *spans[:3], document=name, sex=sex, found=found))
 
     def _is_own(self, case: Case, document: Document, half: str, span: Span) -> bool:
-        before = half[max(0, span.start - 20) : span.start]
-        if re.search(
-            r"妻|其母|母亲|配偶|丈夫|爱人|女儿|儿媳|产妇|供者|出生史|孕母|其妻|姐|妹|月经婚育|月经及婚育|月经、婚育",
-            before,
-        ):
+        if _RELATIVE.search(half, max(0, span.start - 20), span.start):
             return False
         if _is_heading_or_blank(half, span) or subject_at(document.text, span) != "patient":
             return False
@@ -187,13 +189,7 @@ class OtherSexContent(DocumentCheck, name="other_sex_content"):
 
 
 def _is_heading_or_blank(half: str, span: Span) -> bool:
-    return (
-        re.match(
-            r"(?:史|生育史|婚育史|情况)?\s*[:】]?\s*(?:无|不适用|-|/|—|男性|未填|。|\n|$)",
-            half[span.end : span.end + 12],
-        )
-        is not None
-    )
+    return _SAYS_NOTHING.match(half, span.end) is not None
 
 
 class AgeMismatch(Check, name="age_mismatch"):

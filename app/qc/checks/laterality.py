@@ -12,6 +12,7 @@ from functools import cache
 from typing import Literal, NamedTuple
 
 from app.qc.case import Case
+from app.qc.checks.agreement import diagnosis_lists
 from app.qc.checks.base import Check
 from app.qc.ruling import PASSED, Hit, Ruling, combine, defect, not_applicable, undetermined
 from app.records.model import Document, DocumentType, ExamReport, Procedure, Span
@@ -51,9 +52,7 @@ _SYMPTOMS: Mapping[str, re.Pattern[str]] = {
 }
 _OF_LIMBS = frozenset({"无力", "麻木"})
 _PAST = re.compile("术后|陈旧|后遗症|病史|既往|曾|年前|健侧|对侧|取出|史$")
-_CORRECTION = re.compile(
-    r"(?:更正|笔误|误写|误记|误录)[^。\n]{0,30}|[^。\n]{0,30}(?:更正|笔误|误写|误记|误录)"
-)
+_CORRECTIONS = ("更正", "笔误", "误写", "误记", "误录")
 _CLAUSE_END = re.compile(r"[,。;、\n]")
 _NEAR = 12
 
@@ -96,11 +95,16 @@ class LateralityContradicted(Check, name="laterality_contradicted"):
 
 
 def _is_corrected(case: Case) -> bool:
-    return any(
-        re.search("[左右]", match.group())
-        for document in case.record.documents or ()
-        for match in _CORRECTION.finditer(document.text)
-    )
+    """Whether a document corrects a side: a word of correction and a side within 30 characters."""
+    for document in case.record.documents or ():
+        for word in _CORRECTIONS:
+            at = document.text.find(word)
+            while at >= 0:
+                around = document.text[max(0, at - 30) : at + 30]
+                if "左" in around or "右" in around:
+                    return True
+                at = document.text.find(word, at + 1)
+    return False
 
 
 # Claims
@@ -113,7 +117,7 @@ def _claims(case: Case, document: Document) -> Iterator[_Claim]:
     name = document.title or document.kind
     for section in reading.sections:
         if section.name in DIAGNOSIS_SECTIONS:
-            for mention in find_diagnoses(document.text, section.body):
+            for mention in diagnosis_lists(case).of(document, section.body):
                 yield from _lesion_claims(reading, mention.span, name)
         elif section.name in OPERATION_SECTIONS:
             yield from _operation_claims(reading, section.body, name)

@@ -15,6 +15,7 @@ from app.qc.checks.presence import Element, missing_elements
 from app.qc.ruling import PASSED, Hit, Ruling, combine, defect, not_applicable, not_yet, undetermined
 from app.qc.timeline import later
 from app.records.model import Document, DocumentType, Evidence, Implant, LabResult, Procedure, Span
+from app.text.reading import Reading
 
 _BY_ANESTHETIST = re.compile("全身|全麻|插管|喉罩|静脉麻|静吸|吸入|椎管|腰麻|腰硬|硬膜外|蛛网膜下|骶管")
 _BY_SURGEON = re.compile("局|表面|表麻|浸润|未麻醉|^无$")
@@ -254,24 +255,39 @@ class SurgeonAbsent(_SessionDocumentCheck, name="surgeon_absent"):
         surgeons = {p.surgeon for p in session.procedures if p.surgeon}
         if not surgeons or any(_MASK in name for name in surgeons):
             return undetermined("未提供术者姓名")
-        listed = case.reading(document).section("参加人员")
-        if not document.participants and (listed is None or listed.body.start == listed.body.end):
+        listed = _listed(case.reading(document))
+        if not document.participants and listed is None:
             return undetermined("未提供参加讨论人员")
-        absent = sorted(name for name in surgeons if not self._took_part(case, document, name))
+        absent = sorted(name for name in surgeons if not self._took_part(case, document, name, listed))
         if not absent:
             return PASSED
-        spans = (listed.body,) if listed else ()
+        spans = (listed,) if listed else ()
         details = {"procedure": session.name, "surgeon": "、".join(absent)}
         return defect(Hit.at(document, *spans, section="参加人员", **details))
 
-    def _took_part(self, case: Case, document: Document, name: str) -> bool:
+    def _took_part(self, case: Case, document: Document, name: str, listed: Span | None) -> bool:
         reading = case.reading(document)
         people = {p.name for p in document.participants or ()} | {s.name for s in document.signatures or ()}
         if name in people:
             return True
-        if any(name in reading.body(section) for section in ("参加人员", "主持人", "讨论意见")):
+        if (listed and name in listed.of(document.text)) or name in reading.body("主持人"):
             return True
         return re.search(rf"{re.escape(name)}[\u4e00-\u9fff]{{0,8}}\s*:", reading.half) is not None
+
+
+def _listed(reading: Reading) -> Span | None:
+    """The list under 参加人员: its first line, and the following ones up to the first sentence."""
+    section = reading.section("参加人员")
+    if section is None or section.body.start == section.body.end:
+        return None
+    end = section.body.start
+    for number, line in enumerate(section.body.of(reading.document.text).splitlines(keepends=True)):
+        if number and "。" in line:
+            break
+        end += len(line)
+    return Span(
+        section.body.start, section.body.start + len(reading.document.text[section.body.start : end].rstrip())
+    )
 
 
 class OperationNoteAuthor(_SessionDocumentCheck, name="operation_note_author"):

@@ -23,7 +23,8 @@ _PATIENT_SIDE = r"(?:患者|患方|病人|家属|近亲属|委托人|代理人|�
 _SIGN = r"(?:签名|签字|签章)"
 _AREA = re.compile(rf"{_STAFF}{_SIGN}|(?<![^\s。;]){_SIGN}\s*:|记录[者人]\s*:")
 _RECORDER = re.compile(
-    r"(?:记录者|记录人|记录|书写者)\s*[:/]\s*[\u4e00-\u9fff·*]{2,6}(?=[\s,。;、/(\d]|$)", re.MULTILINE
+    r"(?:记录者|记录人|记录|书写者)[ \t]*[:/][ \t]*(?!年|月|日|与患|时间|电话)[\u4e00-\u9fff·*]{2,6}(?=[\s,。;、/(\d]|$)",
+    re.MULTILINE,
 )
 TRAINEES = ("实习医师", "试用期医师", "实习生", "规培学员", "进修生")
 _DICTATED = re.compile("代录|代记|代笔|代书写|代为记录|口述")
@@ -33,7 +34,10 @@ _MASK = "*"
 @lru_cache(maxsize=32)
 def _typed(who: str) -> re.Pattern[str]:
     name = r"[\u4e00-\u9fff·*]{2,6}"
-    return re.compile(rf"(?:{who})(?:{_SIGN})\s*[:/]?\s*{name}(?=[\s,。;、/(\d]|$)", re.MULTILINE)
+    return re.compile(
+        rf"(?:{who}){_SIGN}(?:[ \t]*[:/][ \t]*|[ \t]+)(?!年|月|日|与患|时间|电话){name}(?=[\s,。;、/(\d]|$)",
+        re.MULTILINE,
+    )
 
 
 def typed_signature(half: str, who: str) -> re.Match[str] | None:

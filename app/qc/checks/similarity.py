@@ -52,6 +52,12 @@ def _title(document: Document) -> str:
     return document.title or document.kind
 
 
+def _dated(document: Document) -> str:
+    """The title with the day the document stands for, where it has one."""
+    moment = document.event_at or document.completed_at
+    return f"{moment:%m-%d}的{_title(document)}" if moment else _title(document)
+
+
 def _sections(reading: Reading, names: Iterable[str]) -> list[Section]:
     wanted = frozenset(names)
     return [s for s in reading.sections if s.name in wanted and s.body.start < s.body.end]
@@ -138,7 +144,7 @@ class DocumentsIdentical(Check, name="documents_identical"):
 
     def _hit(self, first: Document, second: Document, alike: float) -> Hit:
         evidence = tuple(d.evidence(Span(0, len(d.text))) for d in (second, first))
-        names = {"first": _title(first), "second": _title(second)}
+        names = {"first": _dated(first), "second": _dated(second)}
         return Hit(second.id, None, evidence, {**names, "similarity": f"{alike:.0%}"})
 
 
@@ -224,7 +230,7 @@ class SuccessorsAlike(Check, name="successors_alike"):
         if alike < self.limit:
             return PASSED
         evidence = (later.evidence(mine[0].body), earlier.evidence(theirs[0].body))
-        details = {"first": _title(earlier), "second": _title(later), "similarity": f"{alike:.0%}"}
+        details = {"first": _dated(earlier), "second": _dated(later), "similarity": f"{alike:.0%}"}
         return defect(Hit(later.id, mine[0].name, evidence, details))
 
 
@@ -323,16 +329,15 @@ class CourseNotSummed(DocumentCheck, name="course_not_summed"):
         sources = [d for d in case.record.documents_of(*_COURSE_SOURCES) if d is not document]
         if not sources:
             return not_applicable("没有可比对的病程")
-        copied = [(s, d) for s, content in judged if (d := self._source(case, content, sources))]
+        contents = _contents(case)
+        noted = "\n".join(contents.body(d).text for d in sources)
+        copied = [(s, content) for s, content in judged if content in noted]
         if len(copied) < self.limit * len(judged):
             return PASSED
+        source = next(d for d in sources if copied[0][1] in contents.body(d).text)
         evidence = tuple(document.evidence(Span(s.start, s.end)) for s, _ in copied)
-        details = {"copied": len(copied), "all": len(judged), "source": _title(copied[0][1])}
+        details = {"copied": len(copied), "all": len(judged), "source": _dated(source)}
         return defect(Hit(document.id, sections[0].name, evidence, details))
-
-    def _source(self, case: Case, content: str, sources: Sequence[Document]) -> Document | None:
-        contents = _contents(case)
-        return next((d for d in sources if content in contents.body(d).text), None)
 
 
 _COURSE_SOURCES: tuple[DocumentType, ...] = (
@@ -426,5 +431,5 @@ def _wrong_days(case: Case, first: Document, copy: Document) -> Iterator[Hit]:
         if was_true and match["day"] in source and all(abs(said - count) > 1 for count in counts):
             places = (copy.evidence(Span(*match.span())), first.evidence(source[match["day"]]))
             true = "、".join(map(str, sorted(counts)))
-            yield Hit(copy.id, None, places, {"copy": _title(copy), "source": _title(first), "true": true})
+            yield Hit(copy.id, None, places, {"copy": _dated(copy), "source": _dated(first), "true": true})
             return

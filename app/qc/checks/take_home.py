@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator, Sequence
+from functools import cache
 from typing import NamedTuple
 
 from app.qc.case import Case
@@ -105,6 +106,7 @@ def _heading_of(reading: Reading, body: Span) -> Span:
     return next((s.heading for s in reading.sections if s.body == body), body)
 
 
+@cache
 def _drug_terms() -> tuple[str, ...]:
     classes = load_mapping("drug_classes")
     return tuple(dict.fromkeys(drug for drugs in classes.values() for drug in drugs if len(drug) >= 3))

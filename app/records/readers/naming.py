@@ -5,9 +5,8 @@ from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 
-import yaml
-
 from app.records.model import DocumentType, document_type
+from app.yaml_data import read_yaml
 
 _NAMES_FILE = Path(__file__).with_name("document_names.yaml")
 _NUMBERING = re.compile(r"^[\d\s._\-、（）()]+|[\d\s._\-、（）()]+$")
@@ -16,7 +15,7 @@ _NUMBERING = re.compile(r"^[\d\s._\-、（）()]+|[\d\s._\-、（）()]+$")
 @cache
 def _types_by_name() -> Mapping[str, DocumentType]:
     names: dict[str, DocumentType] = {}
-    for canonical, aliases in yaml.safe_load(_NAMES_FILE.read_text("utf-8")).items():
+    for canonical, aliases in read_yaml(_NAMES_FILE).items():
         kind = document_type(canonical)
         names |= {
             name.lower(): kind

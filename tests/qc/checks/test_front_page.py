@@ -197,6 +197,7 @@ def test_how_the_discharge_record_tells_it(checker, text, expected):
         ("1周后门诊复查。", "pass"),
         ("必要时再次入院。", "pass"),
         ("如3天后仍发热则再次入院。", "pass"),
+        ("1周内出现腹痛立即再次入院。", "pass"),
         ("注意休息1周。", "pass"),
     ],
 )

@@ -15,11 +15,11 @@ from app.qc.facts.detectors.base import (
     span_of,
 )
 from app.qc.facts.detectors.chief_complaint import Complaint, complaints, parts
-from app.qc.facts.detectors.present_illness import FINDINGS, kin_of, mentions_of, spoken_of
+from app.qc.facts.detectors.present_illness import FINDINGS, course, kin_of, mentions_of, spoken_of
 from app.records.model import Span
 from app.text.assertion import Assertion, Mention, find_mentions
 from app.text.laterality import find_sides
-from app.text.lexicons import load_terms
+from app.text.lexicons import heads_by_term, load_terms
 from app.text.reading import Reading
 from app.text.sections import Section
 from app.text.times import Duration, find_durations
@@ -141,6 +141,34 @@ def side_contradicted(reading: Reading, section: Section | None) -> Detection:
                 f"主诉写{spans[0].of(reading.document.text)}，现病史写{spans[1].of(reading.document.text)}",
             )
     return Detection(False)
+
+
+_NOT_FELT = re.compile(
+    r"发现|确诊|诊断|体检|检查|复查|术|疗|随访|要求|拟|停经|孕|取|置|定期|入院|伤|示|产|查|透析|移植|监护|评估|咨询|美容|整形"
+)
+
+
+@detector
+def diagnosis_stands_for_complaint(reading: Reading, section: Section | None) -> Detection:
+    """Whether 主诉 is nothing but a disease although 现病史 tells of symptoms.
+
+    What was found by examination, follow-up and planned treatment have no symptom to name.
+    """
+    illness = reading.section(PRESENT_ILLNESS)
+    if section is None or illness is None or complaints(reading):
+        return Detection(False)
+    disease = next(iter(find_mentions(reading.half, load_terms("chronic_diseases"), section.body)), None)
+    if disease is None or _NOT_FELT.search(reading.half, *section.body):
+        return Detection(False)
+    felt = [
+        mention
+        for mention in find_mentions(reading.half, load_terms("symptoms"), course(reading, illness))
+        if mention.assertion is Assertion.PRESENT and heads_by_term("symptoms")[mention.term] not in FINDINGS
+    ]
+    if not felt:
+        return Detection(False)
+    detail = f"主诉只有诊断“{disease.term}”，现病史有{felt[0].term}"
+    return Detection(True, (disease.span, felt[0].span), detail)
 
 
 # --- time of onset ----------------------------------------------------------------------------------------

@@ -13,7 +13,7 @@ from app.qc.facts.detectors.base import (
     is_empty,
 )
 from app.records.model import Span
-from app.text.lexicons import heads_by_term, load_mapping
+from app.text.lexicons import heads_by_term, load_mapping, load_tree
 from app.text.reading import Reading
 from app.text.sections import Section
 
@@ -168,3 +168,23 @@ def _secondary_first(listed: tuple[Diagnosis, ...]) -> tuple[Diagnosis, Diagnosi
                 if _PRIMARY.search(after.name) and not _NOT_PRIMARY.search(after.name):
                     return before, after
     return None
+
+
+# --- names ------------------------------------------------------------------------------------------------
+
+_ABBREVIATION = re.compile(r"[A-Z]{2,6}\d?")
+
+
+@detector
+def diagnosis_informal(reading: Reading, section: Section | None) -> Detection:
+    """Whether a diagnosis is a short form, a bare English abbreviation, or a name without site or cause."""
+    lexicon = load_tree("informal_diagnoses")
+    for each in all_diagnoses(reading):
+        bare = re.sub(r"[??]|史$|待查$|待排$", "", each.bare)
+        if bare in lexicon["short"]:
+            return Detection(True, (each.span,), f"“{each.name}”是简称，全称为{lexicon['short'][bare]}")
+        if bare in lexicon["vague"]:
+            return Detection(True, (each.span,), f"“{each.name}”过于笼统")
+        if _ABBREVIATION.fullmatch(bare):
+            return Detection(True, (each.span,), f"“{each.name}”只有英文缩写")
+    return Detection(False)

@@ -3,6 +3,7 @@
 import re
 
 from app.qc.facts.detectors.base import Detection, detector, heading, is_empty, span_of
+from app.records.model import Span
 from app.text.reading import Reading
 from app.text.sections import Section
 
@@ -79,3 +80,21 @@ def _incomplete_report(reading: Reading, section: Section) -> Detection:
                 True, (span_of(match).shifted(section.body.start),), f"“{match.group()}”没有写检查时间"
             )
     return Detection(False, heading(section)[:0])
+
+
+_OUTSIDE = re.compile("外院|院外")
+_INSTITUTION = re.compile(r"[\u4e00-\u9fff*](?:医院|卫生院|妇幼|保健院|门诊部|中心|诊所)")
+
+
+@detector
+def outside_institution_unnamed(reading: Reading, section: Section | None) -> Detection:
+    """Whether 辅助检查 says 外院 in a line that names no institution; a masked name is a name."""
+    if section is None:
+        return Detection(False)
+    for match in _OUTSIDE.finditer(reading.half, *section.body):
+        start = reading.half.rfind("\n", section.body.start, match.start()) + 1
+        end = reading.half.find("\n", match.end(), section.body.end)
+        line = Span(max(start, section.body.start), end if end >= 0 else section.body.end)
+        if not _INSTITUTION.search(_OUTSIDE.sub("", line.of(reading.half))):
+            return Detection(True, (span_of(match),), f"只写“{match.group()}”，没有机构名称")
+    return Detection(False)

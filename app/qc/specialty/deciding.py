@@ -1,0 +1,191 @@
+"""From a note to a verdict on an indicator.
+
+What is known of each statement (words found, the model's probability) gives the probability that it holds; the
+indicator's condition joins these; and that, with the model's answers to the whole question, gives the verdict.
+Both steps are logistic regressions that know nothing of a particular indicator, so that they serve a new one.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Literal, NamedTuple
+
+from app.llm.client import ModelFailure
+from app.qc.calibration import Calibration, Logistic, expit, logit
+from app.qc.logic import Truth
+from app.qc.specialty.asking import Asker
+from app.qc.specialty.conditions import AtLeast, Compiled, Constant, Negation, Node, Statement
+from app.qc.specialty.detecting import Detected, detect
+from app.qc.specialty.indicator import Indicator
+from app.records.model import Span
+
+Engine = Literal["rule", "llm"]
+ASKED_FROM = 0.2
+_CERTAIN_LOG_ODDS = 6.0
+_FEW = 0.35
+_MOST = 0.9
+
+
+class Observed(NamedTuple):
+    """What is known of one note before any calibration.
+
+    Attributes:
+        statements: the features of each statement of the condition.
+        item: the features of the whole question; those of the condition are still to be added.
+        spans: the sentence of the note behind each statement.
+        asked: whether a model took part.
+        reason: in Chinese, why none did where one was to.
+    """
+
+    statements: Mapping[Statement, Mapping[str, float]]
+    item: Mapping[str, float]
+    spans: Mapping[Statement, Span | None]
+    asked: bool
+    reason: str = ""
+
+
+class StatementVerdict(NamedTuple):
+    """The probability that a statement holds, and the sentence that shows it."""
+
+    statement: Statement
+    probability: float
+    span: Span | None
+
+    @property
+    def value(self) -> bool:
+        """Whether it counts as established."""
+        return self.probability >= 0.5
+
+
+class Decision(NamedTuple):
+    """The verdict on an indicator: reached, not reached, or undetermined with the reason in Chinese."""
+
+    value: Truth
+    probability: float
+    statements: tuple[StatementVerdict, ...]
+    engine: Engine
+    reason: str = ""
+
+
+class Calibrations(NamedTuple):
+    """Without a model, and with the model at hand (``None``: none was fitted for it)."""
+
+    detectors: Calibration
+    model: Calibration | None
+
+
+def observe(note: str, indicator: Indicator, compiled: Compiled, asker: Asker | None) -> Observed:
+    """Look, and ask where a model is given; one that fails is done without."""
+    found = {statement: detect(note, statement) for statement in compiled.statements}
+    plain = {statement: _detected_features(each) for statement, each in found.items()}
+    item = _whole_features(note, indicator)
+    spans = {statement: each.span for statement, each in found.items()}
+    if asker is None:
+        return Observed(plain, item, spans, asked=False)
+    try:
+        answered = {
+            "rule": logit(asker.probability(asker.prompts.rule, note, indicator.question_rule)),
+            "numerator": logit(asker.probability(asker.prompts.numerator, note, _numerator(indicator))),
+        }
+        full = {s: _asked_features(note, s, found[s], asker) for s in compiled.statements}
+    except ModelFailure as failure:
+        return Observed(plain, item, spans, asked=False, reason=failure.reason)
+    return Observed({s: plain[s] | full[s] for s in full}, {**item, **answered}, spans, asked=True)
+
+
+def decide(observed: Observed, compiled: Compiled, calibrations: Calibrations) -> Decision:
+    """The verdict; with an uncalibrated model, that of the detectors alone."""
+    asked = observed.asked and calibrations.model is not None
+    calibration = calibrations.model if asked and calibrations.model else calibrations.detectors
+    odds = {s: calibration.fact.log_odds(features) for s, features in observed.statements.items()}
+    features = {**observed.item, **condition_features(compiled.condition, odds)}
+    probability = calibration.item.probability(features)
+    verdicts = tuple(StatementVerdict(s, expit(each), observed.spans[s]) for s, each in odds.items())
+    reason = observed.reason
+    if observed.asked and not asked:
+        reason = "所用模型没有校准，只按文字判断"
+    return Decision(probability >= 0.5, probability, verdicts, "llm" if asked else "rule", reason)
+
+
+def condition_features(condition: Node, odds: Mapping[Statement, float]) -> dict[str, float]:
+    """The condition over log-odds: by its weakest link (Gödel's logic), and by the mean of its links."""
+    values = list(odds.values())
+    return {
+        "weakest": _weakest(condition, odds),
+        "average": _average(condition, odds),
+        "mean": sum(values) / len(values),
+    }
+
+
+def item_rows(
+    observed: Sequence[Observed], compiled: Sequence[Compiled], fact: Logistic
+) -> list[dict[str, float]]:
+    """The features of the verdicts, given how statements are judged."""
+    return [
+        {
+            **each.item,
+            **condition_features(
+                one.condition, {s: fact.log_odds(features) for s, features in each.statements.items()}
+            ),
+        }
+        for each, one in zip(observed, compiled, strict=True)
+    ]
+
+
+def _bounded(odds: float) -> float:
+    return max(-_CERTAIN_LOG_ODDS, min(_CERTAIN_LOG_ODDS, odds))
+
+
+def _weakest(node: Node, odds: Mapping[Statement, float]) -> float:
+    match node:
+        case Statement():
+            return _bounded(odds[node])
+        case Constant(value):
+            return _CERTAIN_LOG_ODDS if value else -_CERTAIN_LOG_ODDS
+        case Negation(part):
+            return -_weakest(part, odds)
+        case AtLeast(count, parts):
+            return sorted((_weakest(part, odds) for part in parts), reverse=True)[count - 1]
+
+
+def _average(node: Node, odds: Mapping[Statement, float]) -> float:
+    match node:
+        case Statement():
+            return _bounded(odds[node])
+        case Constant(value):
+            return _CERTAIN_LOG_ODDS if value else -_CERTAIN_LOG_ODDS
+        case Negation(part):
+            return -_average(part, odds)
+        case AtLeast(count, parts):
+            best = sorted((_average(part, odds) for part in parts), reverse=True)[:count]
+            return sum(best) / len(best)
+
+
+def _numerator(indicator: Indicator) -> str:
+    return indicator.numerator or indicator.question_rule
+
+
+def _whole_features(note: str, indicator: Indicator) -> dict[str, float]:
+    found = detect(note, Statement(_numerator(indicator)))
+    return {"named": found.sentence, "named_in_note": found.note}
+
+
+def _detected_features(found: Detected) -> dict[str, float]:
+    present = found.claimed == 1
+    return {
+        "sentence": found.sentence,
+        "note": found.note,
+        "few": float(found.note < _FEW),
+        "most": float(found.sentence >= _MOST),
+        "present": found.sentence * present,
+        "agreeing": found.sentence * (found.claimed if not found.denies else -found.claimed),
+        "planned": found.sentence * found.planned,
+        "examination": float(found.examination),
+        "compared": 0.0 if found.compared is None else 1.0 if found.compared else -1.0,
+        "denies": float(found.denies),
+    }
+
+
+def _asked_features(note: str, statement: Statement, found: Detected, asker: Asker) -> dict[str, float]:
+    """The model's log-odds; not asked where the note names nothing of the statement, or numbers decide."""
+    if found.compared is not None or (found.note < ASKED_FROM and statement.comparison is None):
+        return {"asked": 0.0, "model": 0.0}
+    return {"asked": 1.0, "model": logit(asker.probability(asker.prompts.fact, note, statement.text))}

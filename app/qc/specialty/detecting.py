@@ -1,0 +1,243 @@
+"""What the words of a note say about a statement, without a model.
+
+The statement is taken apart into the things it names (known terms, abbreviations, numbers, else character
+pairs); the sentence of the note that holds most of them is its evidence, and what that sentence claims of them
+(present, absent, planned) counts too. Numbers are compared where the statement compares.
+"""
+
+import re
+import unicodedata
+from collections.abc import Iterator, Mapping
+from functools import cache, lru_cache
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import yaml
+
+from app.qc.logic import Truth
+from app.qc.specialty.conditions import Comparison, Statement
+from app.records.model import Span
+from app.text.assertion import Assertion, assertion_at
+from app.text.investigations import find_examinations, names_modality, regions_in
+from app.text.lexicons import load_mapping
+from app.text.quantities import find_quantities
+from app.text.sentences import split_sentences
+from app.text.width import half_width
+
+_FILE = Path(__file__).with_name("synonyms.yaml")
+_MODALITIES = ("CT", "MRI", "X线", "超声", "内镜", "心电图", "病理")
+_IMAGING = ("CT", "MRI", "X线", "超声")
+_LATIN = re.compile(r"[A-Za-z][A-Za-z0-9]*(?:[-/][A-Za-z0-9]+)*|\d+(?:\.\d+)?")
+_SIZE = re.compile(r"直径|大小|长径|径线|最大径")
+_NUMBER_AFTER = re.compile(r"[^\d。;\n]{0,12}?(\d+(?:\.\d+)?)")
+_RANGE = re.compile(r"(\d{1,2})[-~至](\d{1,2})(?=[组区站RL])")
+_WEIGHT_KNOWN = 2.0
+
+
+class Detected(NamedTuple):
+    """What was found for one statement.
+
+    Attributes:
+        sentence: the share, 0–1, of what the statement names that one sentence holds.
+        note: the same share for the whole note.
+        claimed: what that sentence says of it: 1 present, -1 absent, 0 uncertain or nothing found.
+        planned: whether it is only asked for there.
+        examination: 1 the examination named was made of the region named, -1 it was not, 0 none is named.
+        compared: the truth of the statement's comparison; ``None`` where it makes none or a number is missing.
+        denies: whether the statement itself denies something.
+        span: the sentence; ``None`` where none holds anything of it.
+    """
+
+    sentence: float
+    note: float
+    claimed: int
+    planned: bool
+    examination: int
+    compared: Truth
+    denies: bool
+    span: Span | None
+
+
+class _Unit(NamedTuple):
+    """One thing a statement names: the forms any of which counts, and how much it weighs."""
+
+    forms: tuple[str, ...]
+    weight: float
+
+
+def detect(note: str, statement: Statement) -> Detected:
+    """Look for ``statement`` in ``note``; spans are code points of ``note``."""
+    units = _units(statement.text)
+    total = sum(unit.weight for unit in units) or 1.0
+    best, share, found_everywhere = None, 0.0, set[int]()
+    for sentence in _sentences(note):
+        held = {i for i, unit in enumerate(units) if _holds(sentence.text, unit)}
+        found_everywhere |= held
+        weight = sum(units[i].weight for i in held) / total
+        if weight > share:
+            best, share = (sentence, max(held, key=lambda i: units[i].weight)), weight
+    everywhere = sum(units[i].weight for i in found_everywhere) / total
+    denies = re.search(_words()["denying"], statement.text) is not None
+    compared = _compare(note, statement.comparison) if statement.comparison else None
+    examination = _examined(half_width(note), statement.text)
+    if best is None:
+        return Detected(0.0, everywhere, 0, False, examination, compared, denies, None)
+    sentence, unit = best
+    place = _place(note, sentence.span, units[unit])
+    claimed = {Assertion.PRESENT: 1, Assertion.ABSENT: -1, Assertion.UNCERTAIN: 0}[assertion_at(note, place)]
+    before = note[max(sentence.span.start, place.start - 20) : place.start]
+    planned = re.search(_words()["planned"], before) is not None
+    return Detected(share, everywhere, claimed, planned, examination, compared, denies, sentence.span)
+
+
+class _Folded(NamedTuple):
+    span: Span
+    text: str
+
+
+@lru_cache(maxsize=64)
+def _sentences(note: str) -> tuple[_Folded, ...]:
+    return tuple(_Folded(Span(s.start, s.end), _fold(s.quote)) for s in split_sentences(note))
+
+
+def _fold(text: str) -> str:
+    """One spelling for comparing: full-width, Roman numerals and units; ranges of stations written out."""
+    plain = unicodedata.normalize("NFKC", half_width(text)).replace("小时", "h").replace("h", "小时")
+    return _RANGE.sub(lambda m: "、".join(map(str, range(int(m[1]), int(m[2]) + 1))), plain)
+
+
+@lru_cache(maxsize=512)
+def _units(text: str) -> tuple[_Unit, ...]:
+    folded = _fold(text)
+    units: list[_Unit] = []
+    for term, forms in _measures().items():
+        if _form_in(folded, term):
+            units.append(_Unit((term, *forms), _WEIGHT_KNOWN * max(1.0, len(term) / 3)))
+            folded = folded.replace(term, "、")
+    for filler in sorted(_words()["fillers"], key=len, reverse=True):
+        folded = folded.replace(filler, "、")
+    for token in _LATIN.findall(folded):
+        units.append(_Unit((token,), _WEIGHT_KNOWN))
+    for piece in re.findall(r"[\u4e00-\u9fff]+", folded):
+        pairs = [piece[i : i + 2] for i in range(len(piece) - 1)] or [piece]
+        units += [_Unit((pair,), 1.0 if len(pair) > 1 else 0.5) for pair in pairs]
+    return tuple(units)
+
+
+def _holds(sentence: str, unit: _Unit) -> bool:
+    return any(_form_in(sentence, form) for form in unit.forms)
+
+
+def _form_in(text: str, form: str) -> bool:
+    return _form(form).search(text) is not None if _LATIN.fullmatch(form) else form in text
+
+
+@lru_cache(maxsize=4096)
+def _form(form: str) -> re.Pattern[str]:
+    return re.compile(rf"(?<![A-Za-z0-9.]){re.escape(form)}(?![A-Za-z]|\d|\.\d)", re.IGNORECASE)
+
+
+def _place(note: str, sentence: Span, unit: _Unit) -> Span:
+    """Where in the sentence the unit stands; the sentence's beginning where only its folded form holds it."""
+    half = half_width(note)
+    for form in unit.forms:
+        start = half.find(form, sentence.start, sentence.end)
+        if start >= 0:
+            return Span(start, start + len(form))
+    return Span(sentence.start, min(sentence.start + 1, sentence.end))
+
+
+def _examined(half: str, statement: str) -> int:
+    words = half_width(statement)
+    kinds = [m for m in _MODALITIES if names_modality(words, m)] or (list(_IMAGING) if "影像" in words else [])
+    regions = regions_in(words)
+    if not kinds or not regions:
+        return 0
+    for kind in kinds:
+        for examination in find_examinations(half, kind):
+            if not examination.is_planned and (regions & examination.regions or _follows(half, examination.span.end, regions)):
+                return 1
+    return -1
+
+
+def _follows(half: str, end: int, regions: frozenset[str]) -> bool:
+    """Whether the words up to the next comma after an examination's name name one of the regions (CT检查:胸部平扫)."""
+    return bool(regions & regions_in(re.split(r"[。;,]", half[end : end + 12])[0]))
+
+
+def _compare(note: str, comparison: Comparison) -> Truth:
+    left = _value(note, comparison.left)
+    right = comparison.limit if comparison.limit is not None else _value(note, comparison.right)
+    if left is None or right is None:
+        return None
+    match comparison.operator:
+        case "<":
+            return left < right
+        case "<=":
+            return left <= right
+        case ">":
+            return left > right
+        case ">=":
+            return left >= right
+
+
+def _value(note: str, measure: str) -> float | None:
+    """The number that the note gives for a measure (出院时GCS评分); of sizes the greatest, in cm."""
+    if _SIZE.search(measure):
+        sizes = [q for q in find_quantities(note) if q.unit in ("cm", "mm") and q.value is not None]
+        return max((q.value / (10 if q.unit == "mm" else 1) for q in sizes if q.value), default=None)
+    half = half_width(note)
+    wanted = _moment(measure)
+    values = [
+        (value, _last_moment(half[:start]))
+        for start, value in _numbers_after(half, _names(measure))
+        if value is not None
+    ]
+    fitting = [value for value, moment in values if wanted is None or moment == wanted]
+    return (fitting[-1] if wanted else fitting[0]) if fitting else None
+
+
+def _numbers_after(half: str, names: tuple[str, ...]) -> Iterator[tuple[int, float]]:
+    for found in re.finditer("|".join(map(re.escape, names)) or r"(?!)", half, re.IGNORECASE):
+        number = _NUMBER_AFTER.match(half, found.end())
+        if number:
+            yield found.start(), float(number[1])
+
+
+def _names(measure: str) -> tuple[str, ...]:
+    """The names of a measure without what says when: 出院时GCS评分 → GCS and its synonyms."""
+    plain = re.sub("|".join(word for group in _words()["moments"] for word in group), "", _fold(measure))
+    latin = [token for token in _LATIN.findall(plain) if not token[0].isdigit()]
+    known = [term for term in _measures() if _form_in(plain, term)]
+    names = [*latin, *known, *(form for term in known for form in _measures()[term])]
+    if not names:
+        names = [re.sub(r"^时|评分$|水平$|值$", "", plain)]
+    return tuple(dict.fromkeys(name for name in names if len(name) > 1))
+
+
+def _moment(text: str) -> int | None:
+    return next((i for i, group in enumerate(_words()["moments"]) if any(word in text for word in group)), None)
+
+
+def _last_moment(before: str) -> int | None:
+    places = [(before.rfind(word), i) for i, group in enumerate(_words()["moments"]) for word in group]
+    place, index = max(places)
+    return index if place >= 0 else None
+
+
+@cache
+def _words() -> Mapping[str, Any]:
+    parsed: dict[str, Any] = yaml.safe_load(_FILE.read_text("utf-8"))
+    return parsed
+
+
+@cache
+def _measures() -> Mapping[str, tuple[str, ...]]:
+    """Term of an indicator → forms in notes, longest term first; drug classes under their usual names too."""
+    measures = {term: tuple(forms) for term, forms in _words()["measures"].items()}
+    for kind, drugs in load_mapping("drug_classes").items():
+        stem = re.sub(r"(?:药|类|剂)$", "", kind)
+        if len(stem) > 1 and not kind.startswith("其他"):
+            for name in (f"{stem}药物", f"{stem}药", f"{stem}剂", kind):
+                measures[name] = (*measures.get(name, ()), *drugs)
+    return dict(sorted(measures.items(), key=lambda item: -len(item[0])))
