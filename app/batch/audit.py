@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 
 from app.assembly import open_checker
-from app.batch.copying import add_copies
+from app.batch.copying import compare_patients
 from app.batch.pool import checked
 from app.batch.report import write_reports
 from app.batch.sources import Source, sources_of
@@ -45,7 +45,7 @@ def audit(
                 store.add(source, answer)
                 on_progress(source.size)
             store.put_in_order()
-            add_copies(store, checker, statistics.indicators, folder)
+            compare_patients(store, checker, statistics.indicators, folder)
             statistics.count(store)
             write_reports(folder, store, statistics, settings)
             store.mark_finished()

@@ -59,6 +59,7 @@ class Entry(NamedTuple):
     standings: str
     reasons: str
     is_generated: bool
+    first_course: bytes | None
     path: str
     byte: int
     size: int
@@ -243,11 +244,6 @@ class Store:
         """The ``first_course`` of every record that has one, in input order."""
         query = "SELECT first_course FROM line WHERE first_course IS NOT NULL ORDER BY sequence"
         return (row[0] for row in self._book.execute(query))
-
-    def first_course(self, place: str) -> bytes:
-        """The ``first_course`` of a record that has one."""
-        query = "SELECT first_course FROM line WHERE place = ?"
-        return bytes(self._book.execute(query, (place,)).fetchone()[0])
 
     def update(self, place: str, answer: Checked) -> None:
         """Put another digest in the place of the old one; the line itself is rewritten by ``rewrite``."""

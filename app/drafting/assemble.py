@@ -16,7 +16,7 @@ from app.drafting.verify import Judge, verify
 from app.drafting.write import Narrator, Written, WrittenSentence
 from app.labelling.json_file import labelled
 from app.labelling.label import Label, new_label
-from app.records.model import MedicalRecord
+from app.records.model import DocumentType, MedicalRecord
 
 _USED = 0.2
 """Share of a source's words in a sentence below which the sentence does not rest on it."""
@@ -57,7 +57,11 @@ class Drafting:
     """
 
     def __init__(
-        self, record: MedicalRecord, narrator: Narrator | None = None, judge: Judge | None = None
+        self,
+        record: MedicalRecord,
+        narrator: Narrator | None = None,
+        judge: Judge | None = None,
+        document_type: DocumentType | None = None,
     ) -> None:
         """Plan the draft.
 
@@ -65,12 +69,13 @@ class Drafting:
             record: the stay.
             narrator: writes the narrative; without one it is told in the words of the sources.
             judge: gives its opinion on written sentences that code cannot decide.
+            document_type: what to draft; by default the document that ends the stay.
 
         Raises:
-            UserError: the stay cannot end in this document, or the record has no notes.
+            UserError: the stay does not call for this document, or the record has no notes.
         """
-        self.plan: DocumentPlan = plan_for(record)
-        self.stay = Stay(record)
+        self.plan: DocumentPlan = plan_for(record, document_type)
+        self.stay = Stay(record, without=(self.plan.document_type,), until=self.plan.until(record))
         self.tally = Tally()
         self._narrator = narrator
         self._judge = judge

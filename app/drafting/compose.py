@@ -24,11 +24,12 @@ from app.text.width import half_width
 
 _ADMISSION_DIAGNOSES = ("入院诊断", "初步诊断")
 _EXAMINATION = ("体格检查", "专科检查", "生命体征")
+_MOST_COMPLAINT = 2
 _MOST_HISTORY = 6
 _MOST_FINDINGS = 6
 _MOST_CONDITION = 4
 _MOST_ADVICE = 6
-_LAST_NOTES = 2
+LAST_NOTES = 2
 """Notes at the end of the stay that tell the state at discharge and the advice."""
 
 
@@ -55,7 +56,8 @@ def _citations(items: Iterable[SourceItem]) -> tuple[Citation, ...]:
     return tuple(dict.fromkeys(item.citation for item in items))
 
 
-def _from_field(text: str, *fields: str) -> DraftSentence:
+def from_field(text: str, *fields: str) -> DraftSentence:
+    """A sentence that says what fields of the data say; ``fields`` are resources such as ``encounter/bed``."""
     citations = tuple(ResourceCitation(resource=field) for field in fields)
     return DraftSentence(text=text, citations=citations, verdict="supported", checks=("dates",))
 
@@ -67,56 +69,74 @@ def not_given(*fields: str) -> DraftSentence:
     )
 
 
-def _written(moment: datetime) -> str:
+def written_time(moment: datetime) -> str:
+    """A moment to the minute in China Standard Time."""
     at = moment.astimezone(CHINA_TIME)
     return f"{at.year}年{at.month}月{at.day}日{at.hour}时{at.minute:02}分"
 
 
 def admission_date(stay: Stay) -> Iterator[DraftSentence]:
     """入院日期."""
-    yield _date(stay.record.encounter.admitted_at, "encounter/admitted_at")
+    yield date_sentence(stay.record.encounter.admitted_at, "encounter/admitted_at")
 
 
 def discharge_date(stay: Stay) -> Iterator[DraftSentence]:
     """出院日期."""
-    yield _date(stay.record.encounter.discharged_at, "encounter/discharged_at")
+    yield date_sentence(stay.record.encounter.discharged_at, "encounter/discharged_at")
 
 
-def _date(moment: datetime | None, field: str) -> DraftSentence:
-    return _from_field(_written(moment), field) if moment else not_given(field)
+def date_sentence(moment: datetime | None, field: str) -> DraftSentence:
+    """A moment of the data, or that it is not given."""
+    return from_field(written_time(moment), field) if moment else not_given(field)
 
 
 def length_of_stay(stay: Stay) -> Iterator[DraftSentence]:
     """住院天数: the days of admission and of discharge count as one (病案首页填写规范)."""
-    admitted, discharged = stay.record.encounter.admitted_at, stay.record.encounter.discharged_at
-    fields = ("encounter/admitted_at", "encounter/discharged_at")
-    if admitted is None or discharged is None or discharged < admitted:
+    encounter = stay.record.encounter
+    end = "died_at" if encounter.died_at else "discharged_at"
+    admitted, ended = encounter.admitted_at, encounter.died_at or encounter.discharged_at
+    fields = ("encounter/admitted_at", f"encounter/{end}")
+    if admitted is None or ended is None or ended < admitted:
         yield not_given(*fields)
         return
-    days = (discharged.astimezone(CHINA_TIME).date() - admitted.astimezone(CHINA_TIME).date()).days
-    yield _from_field(f"{max(days, 1)}天", *fields)
+    days = (ended.astimezone(CHINA_TIME).date() - admitted.astimezone(CHINA_TIME).date()).days
+    yield from_field(f"{max(days, 1)}天", *fields)
 
 
 def condition_at_admission(stay: Stay) -> Iterator[DraftSentence]:
     """入院情况: chief complaint, history of the present illness, findings of the examination, in the note's words."""
-    reading = next(iter(stay.readings_of(ADMISSION_NOTES)), None) or next(
-        iter(stay.readings_of(("首次病程记录",))), None
-    )
-    items = list(_admission_items(reading)) if reading else []
-    yield from map(quoted, items) if items else (not_given(),)
+    yield from map(quoted, _complaint(stay))
+    yield from history_at_admission(stay)
 
 
-def _admission_items(reading: Reading) -> Iterator[SourceItem]:
-    found = False
-    for name, limit in (("主诉", 2), ("现病史", _MOST_HISTORY)):
-        items = _section_items(reading, name)
-        found = found or bool(items)
-        yield from _weightiest(items, limit)
-    examined = [item for name in _EXAMINATION for item in _section_items(reading, name)]
+def chief_complaint(stay: Stay) -> Iterator[DraftSentence]:
+    """主诉, where the form has it apart."""
+    yield from map(quoted, _complaint(stay))
+
+
+def history_at_admission(stay: Stay) -> Iterator[DraftSentence]:
+    """入院情况 without the chief complaint."""
+    reading = _first_reading(stay)
+    yield from map(quoted, _history(reading) if reading else ())
+
+
+def _first_reading(stay: Stay) -> Reading | None:
+    return next(iter((*stay.readings_of(ADMISSION_NOTES), *stay.readings_of(("首次病程记录",)))), None)
+
+
+def _complaint(stay: Stay) -> list[SourceItem]:
+    reading = _first_reading(stay)
+    return _weightiest(section_items(reading, "主诉"), _MOST_COMPLAINT) if reading else []
+
+
+def _history(reading: Reading) -> Iterator[SourceItem]:
+    illness = section_items(reading, "现病史")
+    yield from _weightiest(illness, _MOST_HISTORY)
+    examined = [item for name in _EXAMINATION for item in section_items(reading, name)]
     positive = [item for item in examined if _is_positive(item.text)]
     yield from (positive or examined)[:_MOST_FINDINGS]
-    if not found:
-        yield from _weightiest(_section_items(reading, "病例特点"), _MOST_HISTORY)
+    if not illness and not section_items(reading, "主诉"):
+        yield from _weightiest(section_items(reading, "病例特点"), _MOST_HISTORY)
 
 
 def _is_positive(text: str) -> bool:
@@ -127,7 +147,8 @@ def _is_positive(text: str) -> bool:
     )
 
 
-def _section_items(reading: Reading, name: str) -> list[SourceItem]:
+def section_items(reading: Reading, name: str) -> list[SourceItem]:
+    """The sentences of one section of a note."""
     return list(sentences_of(reading, lambda section: section == name))
 
 
@@ -139,36 +160,43 @@ def _weightiest(items: list[SourceItem], limit: int) -> list[SourceItem]:
 
 def diagnoses_at_admission(stay: Stay) -> Iterator[DraftSentence]:
     """入院诊断: from the data, else as the admission note names them."""
-    yield from _diagnoses(
-        stay, ("入院", "初步"), _ADMISSION_DIAGNOSES, stay.readings_of((*ADMISSION_NOTES, "首次病程记录"))
-    )
+    first = stay.readings_of((*ADMISSION_NOTES, "首次病程记录"))
+    yield from recorded_diagnoses(stay, "入院", "初步") or written_diagnoses(_ADMISSION_DIAGNOSES, first)
 
 
 def diagnoses_at_discharge(stay: Stay) -> Iterator[DraftSentence]:
     """出院诊断: from the data, else as the last notes name them; never taken over from the admission."""
-    last = tuple(reversed(stay.readings_of(COURSE_NOTES)[-_LAST_NOTES:]))
-    yield from _diagnoses(stay, ("出院",), ("出院诊断", "确定诊断"), last)
+    yield from recorded_diagnoses(stay, "出院") or written_diagnoses(("出院诊断", "确定诊断"), last_notes(stay))
 
 
-def _diagnoses(
-    stay: Stay, stages: Sequence[str], sections: Sequence[str], readings: Sequence[Reading]
-) -> Iterator[DraftSentence]:
+def last_notes(stay: Stay) -> tuple[Reading, ...]:
+    """The last notes of the course, the latest first."""
+    return tuple(reversed(stay.readings_of(COURSE_NOTES)[-LAST_NOTES:]))
+
+
+def recorded_diagnoses(stay: Stay, *stages: str) -> list[DraftSentence]:
+    """The diagnoses of the first of ``stages`` that the data have any of, by rank."""
     for stage in stages:
         found = [(at, d) for at, d in enumerate(stay.record.diagnoses or ()) if d.stage == stage and d.name]
-        found.sort(key=lambda pair: (pair[1].rank is None, pair[1].rank or 0))
-        for number, (at, diagnosis) in enumerate(found, start=1):
-            yield DraftSentence(
-                text=f"{number}.{diagnosis.name}" if len(found) > 1 else diagnosis.name or "",
-                citations=(resource("diagnoses", at, diagnosis.id),), verdict="supported", checks=("diagnoses",),
-            )  # fmt: skip
         if found:
-            return
+            found.sort(key=lambda pair: (pair[1].rank is None, pair[1].rank or 0))
+            return [
+                DraftSentence(
+                    text=f"{number}.{diagnosis.name}" if len(found) > 1 else diagnosis.name or "",
+                    citations=(resource("diagnoses", at, diagnosis.id),), verdict="supported", checks=("diagnoses",),
+                )
+                for number, (at, diagnosis) in enumerate(found, start=1)
+            ]  # fmt: skip
+    return []
+
+
+def written_diagnoses(sections: Sequence[str], readings: Iterable[Reading]) -> list[DraftSentence]:
+    """The diagnoses as the first note names them that has one of ``sections``."""
     for reading in readings:
-        items = [item for name in sections for item in _section_items(reading, name)]
+        items = [item for name in sections for item in section_items(reading, name)]
         if items:
-            yield from map(quoted, items)
-            return
-    yield not_given()
+            return [quoted(item) for item in items]
+    return []
 
 
 def examinations(stay: Stay) -> Iterator[DraftSentence]:
@@ -235,7 +263,7 @@ def drug_treatment(stay: Stay) -> Iterator[DraftSentence]:
 
 def condition_at_discharge(stay: Stay) -> Iterator[DraftSentence]:
     """出院情况: what the last note of the course says about the patient's state, in its words."""
-    for reading in reversed(stay.readings_of(COURSE_NOTES)[-_LAST_NOTES:]):
+    for reading in last_notes(stay):
         items = [item for item in sentences_of(reading) if _is_condition(item.text)]
         if items:
             yield from map(quoted, items[:_MOST_CONDITION])
@@ -261,7 +289,7 @@ def discharge_orders(stay: Stay) -> Iterator[DraftSentence]:
         drafted(f"{number}.{item.text}。", (item,)) for number, item in enumerate(stay.take_home, start=1)
     ]
     last = [
-        item for reading in stay.readings_of(COURSE_NOTES)[-_LAST_NOTES:] for item in sentences_of(reading)
+        item for reading in stay.readings_of(COURSE_NOTES)[-LAST_NOTES:] for item in sentences_of(reading)
     ]
     if not stay.take_home:
         sentences += [quoted(item) for item in last if cues().take_home.search(half_width(item.text))]

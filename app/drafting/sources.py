@@ -9,6 +9,7 @@ from typing import NamedTuple
 from app.drafting.draft import Citation, ResourceCitation
 from app.drafting.normal import content_of, normalise
 from app.drafting.salience import ItemKind, cues, salience_of
+from app.drafting.strangers import Stranger, strangers_in
 from app.records.model import (
     CHINA_TIME,
     Document,
@@ -98,10 +99,13 @@ class Stay:
     @cached_property
     def readings(self) -> tuple[Reading, ...]:
         """The documents in time order; one without a time stays behind the one before it in the record."""
+        foreign = {stranger.document.id for stranger in self.strangers if stranger.is_another}
         times, last = [], datetime.min.replace(tzinfo=CHINA_TIME)
         for document in self.record.documents or ():
             last = happened_at(document) or last
-            times.append((last, document))
+            is_source = document.kind not in self._without and document.id not in foreign
+            if is_source and self._is_in_time(happened_at(document)):
+                times.append((last, document))
         return tuple(Reading(document) for _, document in sorted(times, key=lambda pair: pair[0]))
 
     def readings_of(self, kinds: Sequence[DocumentType]) -> tuple[Reading, ...]:
@@ -123,12 +127,13 @@ class Stay:
         """Laboratory results in time order."""
         labs = enumerate(self.record.lab_results or ())
         results = [Result(lab, _lab_item(at, lab)) for at, lab in labs if lab.item and lab.value]
-        return tuple(sorted(results, key=lambda result: result.item.at or _LATEST))
+        in_time = (result for result in results if self._is_in_time(result.item.at))
+        return tuple(sorted(in_time, key=lambda result: result.item.at or _LATEST))
 
     @cached_property
     def reports(self) -> tuple[SourceItem, ...]:
         """Conclusions of examinations."""
-        return _in_time(
+        return self._in_order(
             _exam_item(at, e)
             for at, e in enumerate(self.record.exam_reports or ())
             if e.impression or e.finding
@@ -137,13 +142,13 @@ class Stay:
     @cached_property
     def procedures(self) -> tuple[SourceItem, ...]:
         """Operations and procedures."""
-        return _in_time(_procedure_item(at, p) for at, p in enumerate(self.record.procedures or ()) if p.name)
+        return self._in_order(_procedure_item(at, p) for at, p in enumerate(self.record.procedures or ()) if p.name)
 
     @cached_property
     def drugs(self) -> tuple[SourceItem, ...]:
         """Drug orders of the stay, with start and stop."""
         orders = enumerate(self.record.orders or ())
-        return _in_time(
+        return self._in_order(
             _drug_item(at, order) for at, order in orders if is_drug(order) and not is_take_home(order)
         )
 
@@ -151,7 +156,11 @@ class Stay:
     def take_home(self) -> tuple[SourceItem, ...]:
         """Drugs the patient takes home."""
         orders = enumerate(self.record.orders or ())
-        return tuple(_drug_item(at, order) for at, order in orders if is_take_home(order))
+        return tuple(
+            item
+            for at, order in orders
+            if is_take_home(order) and self._is_in_time((item := _drug_item(at, order)).at)
+        )
 
     @property
     def data(self) -> tuple[SourceItem, ...]:
@@ -159,17 +168,31 @@ class Stay:
         results = (result.item for result in self.results)
         return (*results, *self.reports, *self.procedures, *self.drugs, *self.take_home)
 
+    @property
+    def named(self) -> tuple[SourceItem, ...]:
+        """Diagnoses and allergies of the data, which have no time."""
+        diagnoses = (
+            named_item("diagnosis", d.name or "", resource("diagnoses", at, d.id))
+            for at, d in enumerate(self.record.diagnoses or ())
+        )
+        allergies = (
+            named_item("event", f"{a.substance or ''}过敏", resource("allergies", at, None))
+            for at, a in enumerate(self.record.allergies or ())
+        )
+        return (*diagnoses, *allergies)
+
     @cached_property
     def salient(self) -> tuple[SourceItem, ...]:
         """Everything that a discharge record should not leave out, in time order."""
-        return _in_time(item for item in (*self.course, *self.data) if item.is_salient)
+        return self._in_order(item for item in (*self.course, *self.data) if item.is_salient)
+
+
+    def _in_order(self, items: Iterable[SourceItem]) -> tuple[SourceItem, ...]:
+        in_time = (item for item in items if self._is_in_time(item.at))
+        return tuple(sorted(in_time, key=lambda item: item.at or _LATEST))
 
 
 _LATEST = datetime.max.replace(tzinfo=CHINA_TIME)
-
-
-def _in_time(items: Iterable[SourceItem]) -> tuple[SourceItem, ...]:
-    return tuple(sorted(items, key=lambda item: item.at or _LATEST))
 
 
 def happened_at(document: Document) -> datetime | None:
@@ -224,6 +247,11 @@ def _first_places(items: Iterable[SourceItem], seen: set[str]) -> Iterator[Sourc
 def resource(collection: str, position: int, identifier: str | None) -> ResourceCitation:
     """The citation of one entry; one without id is named by its place, counted from 0 (``orders/#3``)."""
     return ResourceCitation(resource=f"{collection}/{identifier or f'#{position}'}")
+
+
+def named_item(kind: ItemKind, name: str, citation: ResourceCitation) -> SourceItem:
+    """A name of the data as a source item without time or weight."""
+    return SourceItem(name, citation, None, kind, 0, citation.resource.partition("/")[0])
 
 
 def _lab_item(position: int, lab: LabResult) -> SourceItem:

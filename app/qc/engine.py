@@ -80,20 +80,18 @@ class Checker:
             logger.exception("rule %s failed on a record", rule.code)
             return Ruling("error", f"规则执行出错（{type(error).__name__}）")
 
-    def amended(self, report: Report, code: str, ruling: Ruling) -> Report:
-        """The report with another ruling on one rule, scored anew: for rules that need more than one record.
+    def updated(self, report: Report, part: Report) -> Report:
+        """The report with the rules of ``part`` judged as they are there, scored anew; both are of one record.
 
-        Of the report's record only the documents that ``ruling`` shows need be there.
+        For rules that need more than the record alone, judged when that is known.
         """
-        rule = self.rules[code]
-        others = [finding for finding in report.result.findings if finding.rule != code]
-        added = [self._finding(report.record, rule, hit) for hit in ruling.hits]
-        outcomes = {**report.result.outcomes, code: ruling.outcome}
-        reasons = {c: reason for c, reason in report.reasons.items() if c != code}
-        if ruling.reason:
-            reasons[code] = ruling.reason
-        findings = sorted([*others, *added], key=lambda finding: list(outcomes).index(finding.rule))
-        return self._scored(report.record, outcomes, tuple(findings), reasons)
+        judged_anew = part.result.outcomes
+        outcomes = {**report.result.outcomes, **judged_anew}
+        order = {code: number for number, code in enumerate(outcomes)}
+        kept = [finding for finding in report.result.findings if finding.rule not in judged_anew]
+        findings = sorted([*kept, *part.result.findings], key=lambda finding: order[finding.rule])
+        reasons = {code: why for code, why in report.reasons.items() if code not in judged_anew}
+        return self._scored(report.record, outcomes, tuple(findings), {**reasons, **part.reasons})
 
     def _report(self, record: MedicalRecord, rulings: Mapping[str, Ruling]) -> Report:
         findings = tuple(

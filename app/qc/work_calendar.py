@@ -34,7 +34,11 @@ class WorkCalendar:
         return day.weekday() < _SATURDAY and day not in self.holidays
 
     def nth_workday_after(self, day: date, count: int) -> date:
-        """The ``count``-th work day after a day, which itself does not count."""
+        """The ``count``-th work day after a day, which itself does not count.
+
+        Raises:
+            OverflowError: it would lie beyond the last year there is.
+        """
         while count:
             day += _DAY
             count -= self.is_workday(day)

@@ -87,12 +87,13 @@ class CodeRanges:
     """Ranges of codes such as ``S00-T79``, ``Z37``, ``87-99``; both ends belong, with all their subdivisions."""
 
     def __init__(self, ranges: Iterable[str]) -> None:
-        self._ends = tuple(each.partition("-")[::2] for each in ranges)
+        self._by_first: dict[str, list[tuple[str, str]]] = {}
+        for low, _, high in (each.partition("-") for each in ranges):
+            for first in range(ord(low[:1] or "\0"), ord((high or low)[:1] or "\0") + 1):
+                self._by_first.setdefault(chr(first), []).append((low, high or low))
 
     def __contains__(self, code: str) -> bool:
         """Whether ``code``, in any way of writing it, lies in one of the ranges."""
         plain = plain_code(code)
-        return any(
-            plain[: len(low)] >= low and plain[: len(high or low)] <= (high or low)
-            for low, high in self._ends
-        )
+        ends = self._by_first.get(plain[:1], ())
+        return any(plain[: len(low)] >= low and plain[: len(high)] <= high for low, high in ends)

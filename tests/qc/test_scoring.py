@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from app.errors import UserError
 from app.qc.rule import Rule
-from app.qc.scoring import Profile, load_profile, score
+from app.qc.scoring import Profile, assessed, load_profile, score
 from app.resources import RULES
 
 
@@ -103,3 +103,71 @@ def test_a_broken_profile_names_the_field(tmp_path: Path):
     )
     with pytest.raises(UserError, match="grades"):
         load_profile(tmp_path, "x")
+
+
+def with_vetoes(veto: dict[str, object], rules: dict[str, object] | None = None) -> Profile:
+    content = PROFILE.model_dump() | {"veto": veto, "rules": rules or {}}
+    return Profile.model_validate(content)
+
+
+VETOES = [rule(code, "veto", 10) for code in ("F-101", "F-201", "F-310")]
+
+
+@pytest.mark.parametrize(
+    ("veto", "changes", "n", "value", "grade", "deciding"),
+    [
+        # a fixed deduction alone leaves a record with one veto on the line
+        ({"deduct": 10, "cap": None}, {}, 1, 90, "甲", ()),
+        ({"deduct": 10, "cap": None}, {}, 2, 80, "乙", ()),
+        ({"deduct": 10, "deduct_once": True, "cap": "乙"}, {}, 3, 90, "乙", ("F-101", "F-201", "F-310")),
+        ({"deduct": 0, "cap": "乙"}, {}, 1, 100, "乙", ("F-101",)),
+        ({"deduct": 0, "cap": "乙"}, {"F-101": {"veto": {"cap": "丙"}}}, 2, 100, "丙", ("F-101",)),
+        # counted apart: the veto that is 丙 by itself is not one of the three
+        ({"deduct": 0, "cap": "乙", "count_for_lowest": 3}, {}, 3, 100, "丙", ("F-101", "F-201", "F-310")),
+        ({"deduct": 0, "cap": "乙", "count_for_lowest": 3}, {}, 2, 100, "乙", ("F-101", "F-201")),
+        (
+            {"deduct": 0, "cap": "乙", "count_for_lowest": 3},
+            {"F-101": {"veto": {"cap": "丙"}}},
+            3,
+            100,
+            "丙",
+            ("F-101",),
+        ),
+        ({"deduct": 10, "cap": "乙"}, {"F-101": {"veto": {"deduct": 30}}}, 1, 70, "丙", ()),
+    ],
+)
+def test_kinds_of_vetoes(veto, changes, n, value, grade, deciding):
+    found = score(VETOES[:n], with_vetoes(veto, changes))
+    assert (found.value, found.grade, found.deciding) == (value, grade, deciding)
+
+
+def test_a_veto_of_a_profile_makes_the_rule_one():
+    changed = with_vetoes({"deduct": 0, "cap": "乙"}, {"F-105": {"veto": {"cap": "丙"}}})
+    applied = changed.applied_to({"F-105": rule("F-105", points=1)})
+    assert applied["F-105"].severity == "veto"
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "expected"),
+    [
+        ({"F-101": "pass", "F-102": "defect"}, (4, 4)),
+        ({"F-101": "pass", "F-102": "undetermined"}, (2, 4)),
+        ({"F-101": "error", "F-102": "undetermined", "F-103": "not_applicable"}, (0, 4)),
+        ({"F-101": "not_applicable"}, (0, 0)),
+        ({"L-101": "pass"}, (0, 0)),  # in no item
+    ],
+)
+def test_the_share_of_the_score_that_was_judged(outcomes, expected):
+    assert assessed(outcomes, PROFILE) == expected
+
+
+def test_every_rule_belongs_to_an_item_of_every_bundled_profile(catalogue):
+    for path in sorted((RULES / "profiles").glob("*.yaml")):
+        profile = load_profile(RULES / "profiles", path.stem)
+        rules = profile.applied_to(catalogue.rules)
+        if path.stem != "chip2025":
+            assert [code for code in rules if profile.item_of(code) is None] == []
+
+
+def test_the_items_of_zhejiang_are_worth_a_hundred():
+    assert sum(item.full for item in load_profile(RULES / "profiles", "zhejiang-2021").items) == 100

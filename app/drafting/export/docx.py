@@ -1,6 +1,7 @@
 """The draft as a Word document in the form that hospitals print, with a list of sources at its end."""
 
 import io
+from collections.abc import Iterable
 
 import docx
 from docx.document import Document as Word
@@ -93,17 +94,22 @@ def _block(word: Word, block: Block) -> None:
     paragraph = word.add_paragraph()
     paragraph.paragraph_format.space_before = Pt(6)
     paragraph.add_run(f"{block.name}：").bold = True
-    for line in block.lines:
-        if block.is_list:
-            paragraph = word.add_paragraph()
-            paragraph.paragraph_format.left_indent = Pt(22)
-        _line(paragraph, line)
+    if block.is_list:
+        for line in block.lines:
+            item = word.add_paragraph()
+            item.paragraph_format.left_indent = Pt(22)
+            _lines(item, [line])
+        return
+    _lines(paragraph, block.paragraphs[0])
+    for lines in block.paragraphs[1:]:
+        _lines(word.add_paragraph(), lines)
 
 
-def _line(paragraph: Paragraph, line: Line) -> None:
-    paragraph.add_run(line.text)
-    if line.numbers:
-        paragraph.add_run(f"[{','.join(map(str, line.numbers))}]").font.superscript = True
+def _lines(paragraph: Paragraph, lines: Iterable[Line]) -> None:
+    for line in lines:
+        paragraph.add_run(line.text)
+        if line.mark:
+            paragraph.add_run(line.mark).font.superscript = True
 
 
 def _signature(word: Word) -> None:

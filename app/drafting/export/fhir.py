@@ -179,10 +179,8 @@ def _instant(moment: datetime) -> str:
 
 
 def _section(block: Block) -> Resource:
-    lines = (
-        line.text + (f"[{','.join(map(str, line.numbers))}]" if line.numbers else "") for line in block.lines
-    )
-    return _titled(block.name, lines if block.is_list else ["".join(lines)])
+    groups = [[line] for line in block.lines] if block.is_list else block.paragraphs
+    return _titled(block.name, ("".join(line.text + line.mark for line in lines) for lines in groups))
 
 
 def _titled(title: str, lines: Iterable[str]) -> Resource:

@@ -39,6 +39,8 @@ def render(draft: Draft, record: MedicalRecord, key: bytes) -> bytes:
     """The labelled page; ``draft``'s label is taken over, sealed anew over what this page shows."""
     view = DraftView(draft, record)
     sources = {source.number: source for source in view.sources}
+    lines = (line for block in view.blocks for line in block.lines)
+    ids = {id(line): f"s{number}" for number, line in enumerate(lines, start=1)}
     page = _template().render(
         view=view,
         missing_heading=MISSING_HEADING,
@@ -46,6 +48,7 @@ def render(draft: Draft, record: MedicalRecord, key: bytes) -> bytes:
         verdicts=VERDICT_NAMES,
         states=STATE_NAMES,
         excerpts=lambda line: [_excerpt(view, sources[number]) for number in line.numbers],
+        id_of=lambda line: ids[id(line)],
         is_open=is_open,
         documents=[(d, flatten(d, view.sources)) for d in record.documents or () if _is_cited(d, view)],
     )

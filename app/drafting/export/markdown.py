@@ -36,8 +36,10 @@ def plain(text: str) -> str:
 
 
 def _block(block: Block) -> str:
-    lines = [_line(line) for line in block.lines]
-    body = "\n".join(f"- {line}" for line in lines) if block.is_list else "".join(lines)
+    if block.is_list:
+        body = "\n".join(f"- {_line(line)}" for line in block.lines)
+    else:
+        body = "\n\n".join("".join(map(_line, lines)) for lines in block.paragraphs)
     return f"## {plain(block.name)}\n\n{body}"
 
 

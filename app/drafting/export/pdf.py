@@ -64,16 +64,21 @@ def render(draft: Draft, record: MedicalRecord, key: bytes) -> bytes:
 def _block(sheet: "_Sheet", block: Block) -> None:
     name = _Run(f"{block.name}：", _HEADING)
     if not block.is_list:
-        sheet.paragraph([name, *(run for line in block.lines for run in _runs(line))], above=2)
+        sheet.paragraph([name, *_paragraph(block.paragraphs[0])], above=2)
+        for lines in block.paragraphs[1:]:
+            sheet.paragraph(_paragraph(lines))
         return
     sheet.paragraph([name], above=2)
     for line in block.lines:
         sheet.paragraph(_runs(line), indent=_INDENT)
 
 
+def _paragraph(lines: Iterable[Line]) -> list[_Run]:
+    return [run for line in lines for run in _runs(line)]
+
+
 def _runs(line: Line) -> list[_Run]:
-    numbers = [_Run(f"[{','.join(map(str, line.numbers))}]", is_raised=True)] if line.numbers else []
-    return [_Run(line.text), *numbers]
+    return [_Run(line.text), *([_Run(line.mark, is_raised=True)] if line.mark else [])]
 
 
 class _Sheet(FPDF):
@@ -87,8 +92,10 @@ class _Sheet(FPDF):
             logging.getLogger(name).setLevel(logging.ERROR)
         self.add_font(_BODY, fname=serif_path())
         self.add_font(_HEADING, fname=sans_path())
-        cmaps = [font.cmap.keys() for font in self.fonts.values() if isinstance(font, TTFFont)]
-        self._covered = frozenset.intersection(*map(frozenset, cmaps))
+        fonts = [font for font in self.fonts.values() if isinstance(font, TTFFont)]
+        self._covered = frozenset.intersection(*(frozenset(font.cmap) for font in fonts))
+        for font in fonts:
+            font.ttfont.recalcBBoxes = False  # the boxes of the whole font hold for a part; saves seconds
         self.set_margins(_MARGIN, _MARGIN)
         self.set_auto_page_break(True, margin=_MARGIN)
         self.set_title(view.title)
@@ -145,6 +152,8 @@ class _Sheet(FPDF):
         used = 0.0
         for piece in self._pieces(runs, size, width):
             needed = self._width(piece, size)
+            if not line and piece.text.isspace():
+                continue
             if line and used + needed > width:
                 # The numbers of the sources stay with the word before them.
                 carried = [line.pop()] if piece.is_raised and len(line) > 1 else []
@@ -173,15 +182,15 @@ class _Sheet(FPDF):
         self.y += rise
 
     def _drawable(self, text: str) -> str:
-        """The text with nothing that the fonts cannot show: ⁹ becomes ^9, a rare character its code point."""
+        """The text with nothing that the fonts cannot show: ⁹ becomes ^9, ₂ 2, a rare character its code point."""
         return "".join(map(self._glyphs, " ".join(text.splitlines())))
 
     def _glyphs(self, character: str) -> str:
         if ord(character) in self._covered:
             return character
         form = unicodedata.decomposition(character)
-        if form.startswith("<super>"):
-            return f"^{unicodedata.normalize('NFKC', character)}"
+        if form.startswith(("<super>", "<sub>")):
+            return ("^" if form.startswith("<super>") else "") + unicodedata.normalize("NFKC", character)
         if unicodedata.category(character) in ("Cc", "Cf"):
             return ""
         return f"［U+{ord(character):04X}］"

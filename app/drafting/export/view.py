@@ -1,7 +1,9 @@
 """A draft as a reader sees it on any page: patient line, numbered sources, what was left out."""
 
+import re
 from collections.abc import Iterator
 from functools import cached_property
+from itertools import groupby
 from typing import NamedTuple
 
 from app.drafting.draft import Citation, Draft, DraftSection, DraftSentence
@@ -18,6 +20,7 @@ _HEAD_SECTIONS = (
 _LISTED = (
     "入院诊断", "出院诊断", "死亡诊断", "目前诊断", "出院医嘱", "诊疗计划", "转科目的及注意事项", "待核实",
 )  # fmt: skip
+_NEW_PARAGRAPH = re.compile(r"\d{1,2}月\d{1,2}日：|住院期间用药：")
 _UNCERTAIN = "［未核验］"
 _STOPS = "。；！？，："
 _COLLECTIONS = {
@@ -36,6 +39,14 @@ class Line(NamedTuple):
     numbers: tuple[int, ...]
     sentence: DraftSentence
 
+    @property
+    def mark(self) -> str:
+        """The numbers as a reader sees them, ``[3,5-9]``; empty without sources."""
+        runs = (list(run) for _, run in groupby(enumerate(self.numbers), key=lambda pair: pair[1] - pair[0]))
+        ends = ((run[0][1], run[-1][1]) for run in runs)
+        told = ",".join(str(first) if first == last else f"{first}-{last}" for first, last in ends)
+        return f"[{told}]" if told else ""
+
 
 class Block(NamedTuple):
     """A section; ``is_list`` where every sentence stands on a line of its own."""
@@ -43,6 +54,16 @@ class Block(NamedTuple):
     name: str
     lines: tuple[Line, ...]
     is_list: bool
+
+    @property
+    def paragraphs(self) -> list[list[Line]]:
+        """The lines of running text, a new paragraph for every day; at least one, be it empty."""
+        paragraphs: list[list[Line]] = [[]]
+        for line in self.lines:
+            if paragraphs[-1] and _NEW_PARAGRAPH.match(line.text):
+                paragraphs.append([])
+            paragraphs[-1].append(line)
+        return paragraphs
 
 
 class Source(NamedTuple):
@@ -146,7 +167,8 @@ class DraftView:
     @cached_property
     def _rendered(self) -> dict[Citation, str]:
         """The entries of the structured data in words."""
-        return {item.citation: item.dated_text for item in Stay(self.record).data}
+        stay = Stay(self.record)
+        return {item.citation: item.dated_text for item in (*stay.data, *stay.named)}
 
 
 def _shown(section: DraftSection) -> tuple[DraftSentence, ...]:

@@ -219,8 +219,11 @@ class AllergiesContradict(Check, name="allergies_contradict"):
         known += [_Known(a.term, a.related, (), None, "病案首页") for a in allergens_named(written)]
         denials = [(d, denial.span) for d in documents for denial in find_allergy_denials(case.reading(d))]
         page_denies = bool(written) and _NO_ALLERGY.fullmatch(written) is not None
-        if not known:
-            return PASSED if denials or page_denies else not_applicable("没有写过敏史")
+        places = (
+            {d.id for d, _ in denials} | {a.source for a in known} | ({"病案首页"} if page_denies else set())
+        )
+        if len(places) < 2:
+            return not_applicable("过敏史只有一处写明" if places else "没有写过敏史")
         hits = [
             self._hit(d, span, seen) for d, span in denials if (seen := self._contradicting(case, d, known))
         ]

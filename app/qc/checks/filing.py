@@ -48,7 +48,10 @@ class FiledLate(Check, name="filed_late"):
         ended, filed = case.ended_at, case.record.archived_at
         if ended is None:
             return undetermined("未提供出院时间")
-        last = self._calendar.nth_workday_after(day_of(ended), self.workdays)
+        try:
+            last = self._calendar.nth_workday_after(day_of(ended), self.workdays)
+        except OverflowError:
+            return undetermined("出院时间超出日历的范围")
         limit = midnight_after(datetime.combine(last, datetime.min.time(), ended.tzinfo), 0)
         if filed is None:
             if case.as_of_is_given and case.as_of and case.as_of <= limit:
@@ -62,8 +65,8 @@ class FiledLate(Check, name="filed_late"):
         return defect(Hit(details=details))
 
 
-class Part(BaseModel):
-    """One check among several, with the document types that it is about."""
+class Expected(BaseModel):
+    """A check for one missing document, with the document types that will do."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, ignored_types=(cached_property,))
 
@@ -84,7 +87,7 @@ class FiledIncomplete(Check, name="filed_incomplete"):
         parts: checks for missing documents; each missing one counts.
     """
 
-    parts: tuple[Part, ...] = Field(min_length=1)
+    parts: tuple[Expected, ...] = Field(min_length=1)
 
     def rule_on(self, case: Case, applies_to: tuple[DocumentType, ...]) -> Ruling:
         """Judge the record."""

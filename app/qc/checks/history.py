@@ -103,6 +103,12 @@ class HistoryContradicted(Check, name="history_contradicted"):
             sources = [d for d in case.record.documents or () if _is_earlier(case, d)]
             if not sources:
                 return undetermined("未提供既往住院资料")
+        if (
+            not self.within_one_document
+            and not self.earlier_stays
+            and sum(_tells(case, d) for d in documents) < 2
+        ):
+            return not_applicable("病史只有一处")
         denials = [claim for d in documents for claim in _denials(case, d, self.topics)]
         if not denials:
             return (
@@ -134,6 +140,11 @@ class HistoryContradicted(Check, name="history_contradicted"):
 def _is_earlier(case: Case, document: Document) -> bool:
     admitted, done = case.record.encounter.admitted_at, document.completed_at
     return bool(admitted and done and done < admitted and document.kind not in ("门(急)诊病历",))
+
+
+def _tells(case: Case, document: Document) -> bool:
+    """Whether a document tells any past history."""
+    return any(section.name in _PAST_SECTIONS for section in case.reading(document).sections)
 
 
 # Denials
@@ -171,7 +182,8 @@ def _clause_before(half: str, span: Span, body: Span) -> Span:
     start = max(body.start, *(half.rfind(mark, body.start, span.start) + 1 for mark in "。;\n"))
     words = half[start : span.start]
     cues = list(re.finditer("否认|无(?!明显诱因)|没有|未", words))
-    return Span(start + cues[-1].start() if cues else span.start, span.end)
+    after = re.compile(r"\s*:\s*(?:否认|无)").match(half, span.end)
+    return Span(start + cues[-1].start() if cues else span.start, after.end() if after else span.end)
 
 
 def _denied_diseases(reading: Reading, body: Span) -> Iterator[_Claim]:

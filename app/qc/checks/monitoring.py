@@ -183,10 +183,8 @@ class VitalsImplausible(Check, name="vitals_implausible"):
             half = case.reading(document).half
             signs = case.vital_signs(document)
             for sign in signs:
-                if sign.value is None or _PULSELESS.search(sentence_around(half, sign.span)):
-                    continue
-                problem = self._problem(_Reading(sign.name, sign.value))
-                if problem:
+                problem = None if sign.value is None else self._problem(_Reading(sign.name, sign.value))
+                if problem and not _PULSELESS.search(sentence_around(half, sign.span)):
                     yield Hit.at(document, sign.span, problem=problem, place=document.title or document.kind)
             for first, second in pairwise(signs):
                 if (

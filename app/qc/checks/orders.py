@@ -13,7 +13,7 @@ from app.qc.case import Case
 from app.qc.checks.base import Check
 from app.qc.checks.order_of_events import shown
 from app.qc.ruling import PASSED, Hit, Ruling, combine, defect, not_applicable, undetermined
-from app.qc.timeline import Period, day_of, later
+from app.qc.timeline import Period, day_of, later, midnight_after
 from app.records.model import CHINA_TIME, Document, DocumentType, ExamReport, LabResult, Order, Span
 from app.text.assertion import Assertion, find_mentions
 from app.text.lexicons import load_mapping
@@ -27,7 +27,7 @@ _DOSE = re.compile(
     rf"\d\s*(?:万|亿)?\s*{_DOSE_UNIT}(?![A-Za-z])|[一二两半]\s*(?:片|粒|袋|支|丸|包)", re.IGNORECASE
 )
 _ROUTE = re.compile(
-    r"口服|po|静[脉滴推注]|静点|ivgtt|iv|vd|皮下|sc|ih|皮内|肌[肉注]|im|吸入|雾化|外[用涂敷]|含[服化漱]|舌下|嚼服|冲服|温服|顿服"
+    r"口服|服用|po|静[脉滴推注]|静点|ivgtt|iv|vd|皮下|sc|ih|皮内|肌[肉注]|im|吸入|雾化|外[用涂敷]|含[服化漱]|舌下|嚼服|冲服|温服|顿服"
     r"|滴[眼耳鼻]|点眼|喷[鼻喉]|贴[敷于]|灌肠|直肠|肛|阴道|鼻饲|胃管|膀胱|鞘内|腹腔|泵[入注]|微泵|注射|涂",
     re.IGNORECASE,
 )
@@ -74,6 +74,11 @@ class _OrderCheck(Check):
         return defect(Hit(details={"orders": _listed(names), "count": len(names), **details}))
 
 
+def _is_midnight(moment: datetime) -> bool:
+    """Whether the clock in China shows 00:00, as where a source keeps only dates."""
+    return midnight_after(moment, -1) == moment
+
+
 class OrderTimeMissing(_OrderCheck, name="order_time_missing"):
     """An order without the time at which it was given, or a stopped one without the time of stopping.
 
@@ -85,7 +90,7 @@ class OrderTimeMissing(_OrderCheck, name="order_time_missing"):
         orders = case.record.orders or ()
         if not orders:
             return not_applicable("没有医嘱")
-        given = [o.ordered_at.astimezone(CHINA_TIME) for o in orders if o.ordered_at]
+        given = [o.ordered_at for o in orders if o.ordered_at]
         if not given:
             return undetermined("来源系统没有提供下达时间")
         untimed = [o for o in orders if o.ordered_at is None]
@@ -94,7 +99,7 @@ class OrderTimeMissing(_OrderCheck, name="order_time_missing"):
             return self._defect(untimed, missing="下达时间")
         if unstopped:
             return self._defect(unstopped, missing="停止时间")
-        if all((moment.hour, moment.minute) == (0, 0) for moment in given):
+        if all(_is_midnight(moment) for moment in given):
             return undetermined("下达时间都是00:00，来源系统可能只存日期")
         return PASSED
 
@@ -376,11 +381,11 @@ class RoutineTestsMissing(Check, name="routine_tests_missing"):
         limit = later(admitted, timedelta(hours=self.within_hours))
         if (case.ended_at and case.ended_at < limit) or not case.is_past(limit):
             return not_applicable(f"住院不足{self.within_hours:g}小时")
-        since = admitted - timedelta(days=self.before_days)
+        earliest, latest = -timedelta(days=self.before_days), timedelta(hours=self.within_hours)
         done = "\n".join(
             f"{r.panel or ''} {r.item or ''}"
             for r in case.record.lab_results or ()
-            if (at := r.sampled_at or r.reported_at) and since <= at <= limit
+            if (at := r.sampled_at or r.reported_at) and earliest <= at - admitted <= latest
         )
         missing = [name for name, pattern in self.tests.items() if not re.search(pattern, done)]
         details = {"missing": "、".join(missing), "limit": f"{self.within_hours:g}"}
@@ -517,8 +522,10 @@ def _take_home(half: str, within: Span, named: tuple[str, ...]) -> Iterator[tupl
         clause = Span(*match.span())
         drugs = list(_drugs_of(half, clause, named))
         for number, drug in enumerate(drugs):
-            said = half[drug.start : _reach(half, clause, drugs, number)]
-            if not _is_avoided(half, clause, drug):
+            phrase = _PHRASE_START.search(half, drugs[number - 1].end if number else clause.start, drug.start)
+            start = phrase.start() if phrase else drug.start
+            if not _NOT_TAKEN.search(half, start, drug.end) and not half.startswith("期间", drug.end):
+                said = half[start : _reach(half, clause, drugs, number)]
                 yield drug, [name for name, pattern in _USE if not pattern.search(said)]
 
 
@@ -530,16 +537,11 @@ def _reach(half: str, clause: Span, drugs: list[Span], number: int) -> int:
     return clause.end
 
 
-def _is_avoided(half: str, clause: Span, drug: Span) -> bool:
-    phrase = _PHRASE_START.search(half, clause.start, drug.start)
-    return _NOT_TAKEN.search(half, phrase.start() if phrase else drug.start, drug.end) is not None
-
-
 def _drugs_of(half: str, clause: Span, named: tuple[str, ...]) -> Iterator[Span]:
     known = [m.span for m in find_mentions(half, named, clause) if _is_prescribed(half, clause, m.span)]
     formed = [Span(*m.span()) for m in _DRUG_WITH_FORM.finditer(half, *clause)]
     end = clause.start
-    for span in sorted((*known, *formed)):
+    for span in sorted((*known, *formed), key=lambda span: (span.start, -span.end)):
         if span.start >= end:
             yield span
             end = span.end

@@ -56,7 +56,7 @@ def reports_of(case: Case) -> list[Reported]:
         panels.setdefault((result.panel, taken, result.order_id), []).append(result.item or "")
     for (panel, taken, order_id), items in panels.items():
         names = (panel or items[0], *items)
-        found.append(Reported(tuple(n for n in names if n), taken, None, order_id, None))
+        found.append(Reported(tuple(n for n in names if n) or ("检验",), taken, None, order_id, None))
     return found
 
 

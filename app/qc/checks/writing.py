@@ -36,13 +36,13 @@ _DATE_WITHOUT_YEAR = re.compile(
 _HEAD = re.compile(rf"[^。;,\n]{{0,{_HEAD_CHARACTERS}}}")
 _PLACEHOLDER = re.compile(
     r"(?<![A-Za-z0-9,])(?:[Xx]{2,}|×{2,})(?![A-Za-z0-9])|_{3,}|\{(?:\s*|[^{}\n]{0,12}[\u4e00-\u9fff][^{}\n]{0,12})\}|[【\[][^【】\[\]\n]{0,6}(?:请|待)(?:填写|输入|选择|补充)[^【】\[\]\n]{0,10}[】\]]"
-    r"|请(?:填写|输入|选择)(?=[\u4e00-\u9fff]{0,8}(?:[,。;:\s】\])]|$))|【\s*】"
+    r"|请(?:填写|输入|选择)(?=(?:内容|日期|时间|数值|结果|体征|诊断|项目)?(?:[,。;:\s】\])]|$))|【\s*】"
 )
 _BOX = "□"
 _SUSPICIOUS = ("XX", "xx", "Xx", "xX", "××", "___", "{", "【", "[", "请填", "请输", "请选", _BOX)
 _TICKED = re.compile("[☑☒√✓✔■●]")
 _SIGNING_LINE = re.compile(r"签名|签字|签章|日期|年[\s_]{0,8}月|指印|手印|关系|电话|证件|身份证")
-_QUOTED = re.compile(r"[“\"「][^”\"」\n]{0,60}[”\"」]")
+_QUOTED = r"[“\"「][^”\"」\n]{0,60}[”\"」]"
 _ITEM = re.compile(
     r"(?:(?<=[\s,;。:)])|^)\(?(\d{1,2})(?:[.)、](?!\d(?!型))|\))\s*(?=[^\d\s]|\d型)", re.MULTILINE
 )
@@ -199,17 +199,19 @@ class WrongWords(DocumentCheck, name="wrong_words"):
 
     @cached_property
     def _pattern(self) -> re.Pattern[str]:
-        right = "|".join(re.escape(word) for word in self.inside) or r"(?!)"
-        wrong = "|".join(re.escape(word) for word in self.words)
-        return re.compile(f"{right}|(?P<wrong>{wrong})")
+        return re.compile("|".join(re.escape(word) for word in self.words))
+
+    @cached_property
+    def _excused(self) -> re.Pattern[str]:
+        return re.compile("|".join((_QUOTED, *(re.escape(word) for word in self.inside))))
 
     def rule_on_document(self, case: Case, document: Document) -> Ruling:
         """Judge one document."""
         half = case.reading(document).half
-        found = [Span(*match.span()) for match in self._pattern.finditer(half) if match["wrong"]]
+        found = [Span(*match.span()) for match in self._pattern.finditer(half)]
         if found:
-            quoted = [Span(*match.span()) for match in _QUOTED.finditer(half)]
-            found = [span for span in found if not any(quote.contains(span) for quote in quoted)]
+            excused = [Span(*match.span()) for match in self._excused.finditer(half)]
+            found = [span for span in found if not any(stretch.contains(span) for stretch in excused)]
         if not found:
             return PASSED
         changes = dict.fromkeys(f"“{span.of(half)}”应为“{self.words[span.of(half)]}”" for span in found)

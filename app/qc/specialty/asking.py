@@ -18,10 +18,9 @@ _MAX_TOKENS = 8
 
 
 class IndicatorPrompts(NamedTuple):
-    """The prompts: the indicator as a question, as its numerator, and one statement."""
+    """The prompts: the indicator as a question, and one statement."""
 
     rule: Prompt
-    numerator: Prompt
     fact: Prompt
 
     @property

@@ -5,7 +5,7 @@ indicator's condition joins these; and that, with the model's answers to the who
 Both steps are logistic regressions that know nothing of a particular indicator, so that they serve a new one.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Literal, NamedTuple
 
 from app.llm.client import ModelFailure
@@ -18,8 +18,9 @@ from app.qc.specialty.indicator import Indicator
 from app.records.model import Span
 
 Engine = Literal["rule", "llm"]
-ASKED_FROM = 0.2
+OPEN_FROM, OPEN_TO = 0.2, 0.9
 _CERTAIN_LOG_ODDS = 6.0
+_COMPARED_LOG_ODDS = 3.0
 _FEW = 0.35
 _MOST = 0.9
 
@@ -81,10 +82,7 @@ def observe(note: str, indicator: Indicator, compiled: Compiled, asker: Asker | 
     if asker is None:
         return Observed(plain, item, spans, asked=False)
     try:
-        answered = {
-            "rule": logit(asker.probability(asker.prompts.rule, note, indicator.question_rule)),
-            "numerator": logit(asker.probability(asker.prompts.numerator, note, _numerator(indicator))),
-        }
+        answered = {"asked_whole": logit(asker.probability(asker.prompts.rule, note, indicator.question_rule))}
         full = {s: _asked_features(note, s, found[s], asker) for s in compiled.statements}
     except ModelFailure as failure:
         return Observed(plain, item, spans, asked=False, reason=failure.reason)
@@ -95,7 +93,7 @@ def decide(observed: Observed, compiled: Compiled, calibrations: Calibrations) -
     """The verdict; with an uncalibrated model, that of the detectors alone."""
     asked = observed.asked and calibrations.model is not None
     calibration = calibrations.model if asked and calibrations.model else calibrations.detectors
-    odds = {s: calibration.fact.log_odds(features) for s, features in observed.statements.items()}
+    odds = statement_odds(observed, calibration.fact)
     features = {**observed.item, **condition_features(compiled.condition, odds)}
     probability = calibration.item.probability(features)
     verdicts = tuple(StatementVerdict(s, expit(each), observed.spans[s]) for s, each in odds.items())
@@ -103,6 +101,14 @@ def decide(observed: Observed, compiled: Compiled, calibrations: Calibrations) -
     if observed.asked and not asked:
         reason = "所用模型没有校准，只按文字判断"
     return Decision(probability >= 0.5, probability, verdicts, "llm" if asked else "rule", reason)
+
+
+def statement_odds(observed: Observed, fact: Logistic) -> dict[Statement, float]:
+    """The log-odds of each statement; where numbers were compared, they decide."""
+    return {
+        statement: _COMPARED_LOG_ODDS * features["compared"] if features["compared"] else fact.log_odds(features)
+        for statement, features in observed.statements.items()
+    }
 
 
 def condition_features(condition: Node, odds: Mapping[Statement, float]) -> dict[str, float]:
@@ -113,21 +119,6 @@ def condition_features(condition: Node, odds: Mapping[Statement, float]) -> dict
         "average": _average(condition, odds),
         "mean": sum(values) / len(values),
     }
-
-
-def item_rows(
-    observed: Sequence[Observed], compiled: Sequence[Compiled], fact: Logistic
-) -> list[dict[str, float]]:
-    """The features of the verdicts, given how statements are judged."""
-    return [
-        {
-            **each.item,
-            **condition_features(
-                one.condition, {s: fact.log_odds(features) for s, features in each.statements.items()}
-            ),
-        }
-        for each, one in zip(observed, compiled, strict=True)
-    ]
 
 
 def _bounded(odds: float) -> float:
@@ -185,7 +176,8 @@ def _detected_features(found: Detected) -> dict[str, float]:
 
 
 def _asked_features(note: str, statement: Statement, found: Detected, asker: Asker) -> dict[str, float]:
-    """The model's log-odds; not asked where the note names nothing of the statement, or numbers decide."""
-    if found.compared is not None or (found.note < ASKED_FROM and statement.comparison is None):
+    """The model's log-odds; asked only what the words of the note leave open."""
+    is_open = OPEN_FROM <= found.note < OPEN_TO or statement.comparison is not None
+    if found.compared is not None or not is_open:
         return {"asked": 0.0, "model": 0.0}
     return {"asked": 1.0, "model": logit(asker.probability(asker.prompts.fact, note, statement.text))}

@@ -22,6 +22,7 @@ from app.text.investigations import find_examinations, names_modality, regions_i
 from app.text.lexicons import load_mapping
 from app.text.quantities import find_quantities
 from app.text.sentences import split_sentences
+from app.text.times import find_durations
 from app.text.width import half_width
 
 _FILE = Path(__file__).with_name("synonyms.yaml")
@@ -30,7 +31,17 @@ _IMAGING = ("CT", "MRI", "X线", "超声")
 _LATIN = re.compile(r"[A-Za-z][A-Za-z0-9]*(?:[-/][A-Za-z0-9]+)*|\d+(?:\.\d+)?")
 _SIZE = re.compile(r"直径|大小|长径|径线|最大径")
 _NUMBER_AFTER = re.compile(r"[^\d。;\n]{0,12}?(\d+(?:\.\d+)?)")
-_RANGE = re.compile(r"(\d{1,2})[-~至](\d{1,2})(?=[组区站RL])")
+_RANGE = re.compile(r"(\d{1,2})[-~至](\d{1,2})(?=[组区站])")
+_ROMAN = ("I", "II", "III", "IV", "V", "VI", "VII", "VIII")
+_ROMAN_RANGE = re.compile(r"\b([IV]{1,4})[-~至]([IV]{1,4})(?=[^A-Za-z]|\Z)")
+_ROMAN_PART = re.compile(r"\b([IV]{1,4})[AaBbCc](?=区)")
+_LABELLED = re.compile(r"(?:第\s?)?\d{1,2}[RLrl]?(?:\s?[、,./和及]\s?(?:第\s?)?\d{1,2}[RLrl]?)*\s?[组区站]")
+_LABEL = "#"
+_WITHIN = re.compile(r"(?:小于(?:或等于)?|不超过|≤|<=?|在)?\s*(\d+(?:\.\d+)?)\s*(小时|分钟|天|日|周)(?:内|以内|之内|\Z)")
+_HOURS = {"小时": 1.0, "分钟": 1 / 60, "天": 24.0, "日": 24.0, "周": 168.0}
+_ONSET = re.compile(r"发病|发作|起病|症状")
+_RESULT = re.compile(r"阳性|异常|转移")
+_NEGATIVE_RESULT = re.compile(r"阴性|\(-+\)|未见|未查见|未找到|未累及|干净|无癌|正常")
 _WEIGHT_KNOWN = 2.0
 
 
@@ -78,16 +89,27 @@ def detect(note: str, statement: Statement) -> Detected:
             best, share = (sentence, max(held, key=lambda i: units[i].weight)), weight
     everywhere = sum(units[i].weight for i in found_everywhere) / total
     denies = re.search(_words()["denying"], statement.text) is not None
-    compared = _compare(note, statement.comparison) if statement.comparison else None
+    compared = _compare(note, statement.comparison) if statement.comparison else _elapsed(note, statement.text)
     examination = _examined(half_width(note), statement.text)
     if best is None:
         return Detected(0.0, everywhere, 0, False, examination, compared, denies, None)
     sentence, unit = best
     place = _place(note, sentence.span, units[unit])
-    claimed = {Assertion.PRESENT: 1, Assertion.ABSENT: -1, Assertion.UNCERTAIN: 0}[assertion_at(note, place)]
+    claimed = _claimed(note, place, statement.text)
     before = note[max(sentence.span.start, place.start - 20) : place.start]
     planned = re.search(_words()["planned"], before) is not None
     return Detected(share, everywhere, claimed, planned, examination, compared, denies, sentence.span)
+
+
+def _claimed(note: str, place: Span, statement: str) -> int:
+    """What the clause says of the mention; of a result (切缘阳性) also by the words that follow it."""
+    if _RESULT.search(statement) and _NEGATIVE_RESULT.search(_clause_after(half_width(note), place.end)):
+        return -1
+    return {Assertion.PRESENT: 1, Assertion.ABSENT: -1, Assertion.UNCERTAIN: 0}[assertion_at(note, place)]
+
+
+def _clause_after(half: str, end: int) -> str:
+    return re.split(r"[。;,\n]", half[end : end + 30])[0]
 
 
 class _Folded(NamedTuple):
@@ -101,9 +123,18 @@ def _sentences(note: str) -> tuple[_Folded, ...]:
 
 
 def _fold(text: str) -> str:
-    """One spelling for comparing: full-width, Roman numerals and units; ranges of stations written out."""
-    plain = unicodedata.normalize("NFKC", half_width(text)).replace("小时", "h").replace("h", "小时")
-    return _RANGE.sub(lambda m: "、".join(map(str, range(int(m[1]), int(m[2]) + 1))), plain)
+    """One spelling for comparing: full-width, Roman numerals, hours; ranges of stations written out."""
+    plain = re.sub(r"(?<=\d)\s?h(?![A-Za-z])", "小时", unicodedata.normalize("NFKC", half_width(text)))
+    plain = _ROMAN_RANGE.sub(_written_out, _ROMAN_PART.sub(r"\1", plain))
+    plain = _RANGE.sub(lambda m: "、".join(map(str, range(int(m[1]), int(m[2]) + 1))), plain)
+    labels = "".join(f"{_LABEL}{n} " for found in _LABELLED.findall(plain) for n in re.findall(r"\d+", found))
+    return f"{plain}{labels}"
+
+
+def _written_out(found: re.Match[str]) -> str:
+    if found[1] not in _ROMAN or found[2] not in _ROMAN:
+        return found[0]
+    return "、".join(_ROMAN[_ROMAN.index(found[1]) : _ROMAN.index(found[2]) + 1])
 
 
 @lru_cache(maxsize=512)
@@ -116,8 +147,9 @@ def _units(text: str) -> tuple[_Unit, ...]:
             folded = folded.replace(term, "、")
     for filler in sorted(_words()["fillers"], key=len, reverse=True):
         folded = folded.replace(filler, "、")
-    for token in _LATIN.findall(folded):
-        units.append(_Unit((token,), _WEIGHT_KNOWN))
+    for token in _LATIN.finditer(folded):
+        is_label = re.fullmatch(r"\d{1,2}", token[0]) and re.match(r"\s?(?:[组区站、]|\Z)", folded[token.end() :])
+        units.append(_Unit((f"{_LABEL}{token[0]} " if is_label else token[0],), _WEIGHT_KNOWN))
     for piece in re.findall(r"[\u4e00-\u9fff]+", folded):
         pairs = [piece[i : i + 2] for i in range(len(piece) - 1)] or [piece]
         units += [_Unit((pair,), 1.0 if len(pair) > 1 else 0.5) for pair in pairs]
@@ -179,6 +211,17 @@ def _compare(note: str, comparison: Comparison) -> Truth:
             return left > right
         case ">=":
             return left >= right
+
+
+def _elapsed(note: str, statement: str) -> Truth:
+    """Whether the onset that the note states first lies within the hours that the statement allows."""
+    within = _WITHIN.search(half_width(statement))
+    if not within or not _ONSET.search(statement):
+        return None
+    stated = next((d for d in find_durations(note) if d.maximum_days is not None), None)
+    if stated is None or stated.maximum_days is None:
+        return None
+    return stated.maximum_days * 24 <= float(within[1]) * _HOURS[within[2]]
 
 
 def _value(note: str, measure: str) -> float | None:

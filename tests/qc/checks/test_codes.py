@@ -105,7 +105,6 @@ def test_any_words_have_a_comparable_form(words):
     assert plain_code(plain_code(words)) == plain_code(words)
     for plain in plain_names(words):
         assert plain in plain_names(plain)
-    assert "ABC" not in CodeRanges([words]) or words <= "ABC"
 
 
 @pytest.mark.parametrize(

@@ -97,5 +97,7 @@ def test_the_last_signature_closes_a_document():
         {"name": name, "signed_at": f"2026-05-14 {hour}:00"} for name, hour in (("林一舟", 11), ("周正", 15))
     ]
     for changed, expected in (("2026-05-14T15:00:00", "pass"), ("2026-05-14T15:00:01", "defect")):
-        documents = [{"id": "D1", "type": "出院记录", "text": "", "modified_at": changed, "signatures": signatures}]
+        documents = [
+            {"id": "D1", "type": "出院记录", "text": "", "modified_at": changed, "signatures": signatures}
+        ]
         assert outcome(ChangedAfterSigning(), "出院记录", documents=documents) == expected

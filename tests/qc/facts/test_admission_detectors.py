@@ -50,7 +50,7 @@ def test_complaints_leave_out_what_is_denied_and_the_disease():
     [
         ("头晕、恶心、呕吐、耳鸣2天", True),
         ("恶心呕吐伴腹痛、腹泻1天", True),
-        ("腹痛、嗳气、大便不成形、腹胀1月", True),  # one of them is in no lexicon
+        ("腹痛、嗳气、矢气频、腹胀1月", True),  # one of them is in no lexicon
         ("头晕、恶心、呕吐2天", False),
         ("车祸伤致左肘疼痛、肿胀、活动受限2小时", False),  # the injury is the cause
         ("停经38周，腹痛、阴道流液1小时", False),
@@ -66,7 +66,7 @@ def test_number_of_symptoms(complaint, many):
     [
         ("反复头晕2年", True),
         ("停经*周+2天", True),
-        ("月余前体检发现贫血", True),  # the masked number at the start is read as a bullet
+        ("月余前体检发现脾大", True),  # the masked number at the start is read as a bullet
         ("自幼听力差", True),
         ("反复头晕", False),
         ("咳嗽XX天", False),  # a template left unfilled

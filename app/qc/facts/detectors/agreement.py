@@ -15,7 +15,14 @@ from app.qc.facts.detectors.base import (
     span_of,
 )
 from app.qc.facts.detectors.chief_complaint import Complaint, complaints, parts
-from app.qc.facts.detectors.present_illness import FINDINGS, course, kin_of, mentions_of, spoken_of
+from app.qc.facts.detectors.present_illness import (
+    FINDINGS,
+    course,
+    kin_of,
+    mentions_of,
+    spoken_of,
+    symptoms_in,
+)
 from app.records.model import Span
 from app.text.assertion import Assertion, Mention, find_mentions
 from app.text.laterality import find_sides
@@ -51,7 +58,7 @@ def _denials(reading: Reading, section: Section, each: Complaint) -> list[Span]:
     """Where the very word of 主诉 stands right after a denial or in its enumeration."""
     return [
         mention.span
-        for mention in find_mentions(reading.half, load_terms("symptoms"), section.body)
+        for mention in symptoms_in(reading, section.body)
         if mention.assertion is Assertion.ABSENT
         and each.term in parts(mention.term)
         and _directly_denied(reading, mention)
@@ -162,7 +169,7 @@ def diagnosis_stands_for_complaint(reading: Reading, section: Section | None) ->
         return Detection(False)
     felt = [
         mention
-        for mention in find_mentions(reading.half, load_terms("symptoms"), course(reading, illness))
+        for mention in symptoms_in(reading, course(reading, illness))
         if mention.assertion is Assertion.PRESENT and heads_by_term("symptoms")[mention.term] not in FINDINGS
     ]
     if not felt:

@@ -1,7 +1,7 @@
 """Facts of 主诉, and what other facts ask of it: which symptoms it names."""
 
 import re
-from functools import cache
+from functools import cache, lru_cache
 from typing import NamedTuple
 
 from app.qc.facts.detectors.base import (
@@ -35,18 +35,18 @@ class Complaint(NamedTuple):
     family: str
 
 
+@lru_cache(maxsize=8)
 def complaints(reading: Reading) -> tuple[Complaint, ...]:
-    """The symptoms of 主诉 in order; joined words (恶心呕吐) are taken apart."""
+    """The symptoms of 主诉 in order, each once; joined words (恶心呕吐) are taken apart."""
     section = reading.section(CHIEF_COMPLAINT)
     if section is None:
         return ()
-    found: list[Complaint] = []
+    found: dict[str, Complaint] = {}
     for mention in find_mentions(reading.half, load_terms("symptoms"), section.body):
         if mention.assertion is not Assertion.ABSENT and mention.term not in _DISEASES:
-            found.extend(
-                Complaint(t, mention.span, heads_by_term("symptoms")[t]) for t in parts(mention.term)
-            )
-    return tuple(found)
+            for term in parts(mention.term):
+                found.setdefault(term, Complaint(term, mention.span, heads_by_term("symptoms")[term]))
+    return tuple(found.values())
 
 
 @cache

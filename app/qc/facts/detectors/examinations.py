@@ -2,7 +2,7 @@
 
 import re
 
-from app.qc.facts.detectors.base import Detection, detector, heading, is_empty, span_of
+from app.qc.facts.detectors.base import Detection, detector, is_empty, span_of
 from app.records.model import Span
 from app.text.reading import Reading
 from app.text.sections import Section
@@ -31,9 +31,6 @@ _WHEN = re.compile(
     r"[\d*]{2,4}\s*[-年/.]\s*[\d*]{1,2}|\*?-[\d*]{1,2}-[\d*]{1,2}|[\d*]{1,2}月[\d*]{1,2}日?|[-年][\d*]{1,2}月|[\d*]{1,2}[-.][\d*]{1,2}(?=[\s,)日])"
     r"|[今昨前]日|今天|昨天|当[日天]|日期|时间|[\d*一二两三四五六七八九十数半]+\s*[+余]?[天日月周年]余?前|见.{0,6}病史"
 )
-_DATE = re.compile(
-    r"(?:\*|\d{2,4}|20\*+)?\s*[-年/.]\s*[\d*]{1,2}\s*[-月/.]\s*[\d*]{0,2}|[\d*]{1,2}月[\d*]{1,2}日"
-)
 _NOTHING_DONE = re.compile(
     r"暂无|不详|暂缺|未查|未做|无特殊|待查|待完善|缺如|未行|待回报|^\s*无|见.{0,8}病史"
 )
@@ -48,7 +45,7 @@ _STUDY = re.compile(
 def examinations_incomplete(reading: Reading, section: Section | None) -> Detection:
     """Whether 辅助检查 gives results without place, time or item; an empty section or 暂无 is in order.
 
-    A place and a date hold for what follows them up to the next date or the end of the line.
+    A place and a date anywhere hold for the section; brackets that name only a place are taken by their word.
     """
     if section is None or is_empty(reading, section):
         return Detection(False)
@@ -70,16 +67,15 @@ def examinations_incomplete(reading: Reading, section: Section | None) -> Detect
     return _incomplete_report(reading, section)
 
 
+_PLACE_ALONE = re.compile(r"\([^()\n\d*]{0,12}(?:医院|[本我外]院|妇幼)[,\s]*\)")
+
+
 def _incomplete_report(reading: Reading, section: Section) -> Detection:
-    """A report whose brackets name a place and leave out the date, or the other way round."""
-    for match in re.finditer(r"\(([^()\n]{0,30})\)", reading.half[section.body.start : section.body.end]):
-        inner = match.group(1)
-        has_place, has_time = bool(_PLACE.search(inner)), bool(_DATE.search(inner) or _WHEN.search(inner))
-        if has_place and not has_time and re.fullmatch(r"[^\d*]{0,12}(?:医院|[本我外]院|妇幼)[,\s]*", inner):
-            return Detection(
-                True, (span_of(match).shifted(section.body.start),), f"“{match.group()}”没有写检查时间"
-            )
-    return Detection(False, heading(section)[:0])
+    """A report whose brackets hold a place and leave out the date."""
+    match = _PLACE_ALONE.search(reading.half, *section.body)
+    if match:
+        return Detection(True, (span_of(match),), f"“{match.group()}”没有写检查时间")
+    return Detection(False)
 
 
 _OUTSIDE = re.compile("外院|院外")

@@ -2,7 +2,8 @@
 
 import re
 from collections.abc import Iterator, Sequence
-from functools import cache
+from functools import cache, lru_cache
+from itertools import islice
 
 from app.qc.facts.detectors.base import (
     CHIEF_COMPLAINT,
@@ -76,7 +77,7 @@ def illness_tells_of_symptoms(reading: Reading, section: Section | None) -> Dete
     """Whether 现病史 tells of any symptom, present or denied."""
     if section is None:
         return Detection(False)
-    found = find_mentions(reading.half, load_terms("symptoms"), course(reading, section))
+    found = symptoms_in(reading, course(reading, section))
     if found:
         return Detection(True, (found[0].span,))
     return Detection(False, heading(section), "没有写任何阳性症状，也没有写有鉴别意义的阴性症状")
@@ -157,9 +158,13 @@ def _onset(reading: Reading, section: Section, complained: Sequence[Complaint]) 
 
 def spoken_of(reading: Reading, within: Span, families: set[str]) -> Iterator[Mention]:
     """What is said of symptoms of these families, denied or not."""
-    for mention in find_mentions(reading.half, load_terms("symptoms"), within):
-        if families.intersection(_families(mention.term)):
-            yield mention
+    return (each for each in symptoms_in(reading, within) if families.intersection(_families(each.term)))
+
+
+@lru_cache(maxsize=8)
+def symptoms_in(reading: Reading, within: Span) -> tuple[Mention, ...]:
+    """Every mention of a symptom in a stretch, denied or not; many facts of one note ask for the same."""
+    return find_mentions(reading.half, load_terms("symptoms"), within)
 
 
 def mentions_of(reading: Reading, within: Span, families: set[str]) -> Iterator[Mention]:
@@ -173,13 +178,15 @@ def kin_of(family: str) -> set[str]:
     return {family}.union(*(set(group) for group in groups if family in group))
 
 
-def _families(term: str) -> set[str]:
-    return {heads_by_term("symptoms")[part] for part in (term, *parts(term))}
+@cache
+def _families(term: str) -> frozenset[str]:
+    return frozenset(heads_by_term("symptoms")[part] for part in (term, *parts(term)))
 
 
 # --- attributes -------------------------------------------------------------------------------------------
 
 _REACH = 30
+_LONGEST_CLAUSE = 100
 
 
 @detector
@@ -222,9 +229,14 @@ def _places(reading: Reading, within: Span, family: str) -> list[Span]:
     """Where a symptom is told, under whatever name; pain also by its quality alone (锐痛)."""
     places = [m.span for m in mentions_of(reading, within, {family})]
     loose = _loosely("pain" if _is_pain(family) else family)
-    found = (span_of(match) for match in loose.finditer(reading.half, *within)) if loose else ()
+    matches = islice(loose.finditer(reading.half, *within), _MOST_PLACES) if loose else ()
+    found = (span_of(match) for match in matches)
     places += [span for span in found if assertion_at(reading.half, span) is not Assertion.ABSENT]
-    return places or [m.span for m in mentions_of(reading, within, kin_of(family))]
+    places = places or [m.span for m in mentions_of(reading, within, kin_of(family))]
+    return places[:_MOST_PLACES]
+
+
+_MOST_PLACES = 20
 
 
 @cache
@@ -241,7 +253,8 @@ def _surroundings(reading: Reading, section: Section, span: Span) -> Span:
     """The clause of a mention and what follows within reach in the same sentence."""
     sentence = sentence_around(reading.half, span, section.body)
     clause = clause_around(reading.half, span, section.body)
-    return Span(clause.start, min(sentence.end, max(clause.end, span.end + _REACH)))
+    end = min(sentence.end, max(min(clause.end, span.end + _LONGEST_CLAUSE), span.end + _REACH))
+    return Span(max(clause.start, span.start - _LONGEST_CLAUSE), end)
 
 
 @cache

@@ -1,0 +1,189 @@
+"""How well specialty indicators are judged on labelled notes (format of CMQCIC-Bench)."""
+
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from pydantic import BaseModel, Field, TypeAdapter, ValidationError
+
+from app.errors import UserError
+from app.qc.logic import Truth
+from app.qc.specialty.conditions import Statement
+from app.qc.specialty.fitting import Example
+from app.qc.specialty.indicator import Indicators
+from app.qc.specialty.judging import IndicatorJudge
+from app.records.readers.text_file import read_text
+from eval.intervals import wilson
+
+_ESTABLISHED = {"true", "t", "已进行", "阳性", "是", "有"}
+_NOT_ESTABLISHED = {"false", "f", "未进行", "阴性", "否", "无", "无法判断"}
+_NEGATED = re.compile(r"=\s*未[^/]{1,4}$")
+
+
+class LabelledFact(BaseModel):
+    """A fact as an annotator answered it."""
+
+    fact: str = Field(alias="Fact")
+    result: str = Field(alias="Result")
+
+    @property
+    def truth(self) -> Truth:
+        """Whether it is established; ``None`` where the answer is a value (a score, a time)."""
+        answer = self.result.strip().rstrip("。").lower()
+        if answer in _ESTABLISHED:
+            return _NEGATED.search(self.fact.strip().rstrip("。")) is None
+        return False if answer in _NOT_ESTABLISHED else None
+
+
+class LabelledItem(BaseModel):
+    """One note with the indicator it is judged by; the annotator's reasoning is never read."""
+
+    indicator: str = Field(alias="unique_id")
+    note: str = Field(alias="patient note")
+    facts: tuple[LabelledFact, ...] = ()
+    label: str = Field(pattern=r"^(Yes|No)$")
+
+    @property
+    def is_yes(self) -> bool:
+        """The label as truth."""
+        return self.label == "Yes"
+
+
+class Judged(NamedTuple):
+    """The verdict on one item, and which of its labelled facts were judged right."""
+
+    item: LabelledItem
+    value: Truth
+    facts_right: tuple[bool, ...]
+    engine: str
+
+
+class Evaluation(NamedTuple):
+    """The judged items."""
+
+    judged: tuple[Judged, ...]
+
+    def as_json(self) -> dict[str, Any]:
+        """The object that ``bingli eval facts`` prints; shares are rounded to four digits."""
+        facts = [right for each in self.judged for right in each.facts_right]
+        names = dict.fromkeys(each.item.indicator for each in self.judged)
+        return {
+            **_scores(self.judged),
+            "confusion": _confusion(self.judged),
+            "fact_accuracy": _share(sum(facts), len(facts)),
+            "fact_n": len(facts),
+            "by_model": sum(each.engine == "llm" for each in self.judged),
+            "by_indicator": {
+                name: _scores([each for each in self.judged if each.item.indicator == name]) for name in names
+            },
+        }
+
+
+def load_items(path: Path) -> tuple[LabelledItem, ...]:
+    """Read a file of labelled items: one object a line, or a JSON list.
+
+    Raises:
+        UserError: the file cannot be read, or is not of that format, naming the entry and field.
+    """
+    entries = _entries(read_text(path), path)
+    try:
+        items = TypeAdapter(tuple[LabelledItem, ...]).validate_python(entries)
+    except ValidationError as error:
+        place = error.errors()[0]["loc"]
+        number = f"第 {int(place[0]) + 1} 条" if place else "顶层"
+        field = ".".join(map(str, place[1:])) or "整条"
+        raise UserError(
+            f"{path} 不是 cmqcic 格式：{number}的 {field} 缺失或取值不对，"
+            "每条应有 unique_id、patient note、facts 和 label（Yes 或 No）。"
+        ) from error
+    if not items:
+        raise UserError(f"{path} 中没有条目，请检查文件是否完整。")
+    return items
+
+
+def require_indicators(items: Iterable[LabelledItem], indicators: Indicators) -> None:
+    """Check that every item's indicator is defined.
+
+    Raises:
+        UserError: one is not.
+    """
+    missing = next((item.indicator for item in items if item.indicator not in indicators), None)
+    if missing is not None:
+        raise UserError(f"指标文件中没有“{missing}”，请用 --indicators 给出包含它的指标文件。")
+
+
+def judge(judge_of: IndicatorJudge, items: Iterable[LabelledItem]) -> Iterator[Judged]:
+    """Judge the items one by one; labels and annotators' answers take no part in it."""
+    for item in items:
+        decision = judge_of.decide(item.indicator, item.note)
+        truths = fact_labels(item, judge_of.statements(item.indicator))
+        right = tuple(
+            verdict.value == truths[verdict.statement]
+            for verdict in decision.statements
+            if verdict.statement in truths
+        )
+        yield Judged(item, decision.value, right, decision.engine)
+
+
+def examples(judge_of: IndicatorJudge, items: Iterable[LabelledItem]) -> Iterator[Example]:
+    """The items as examples to fit on."""
+    for item in items:
+        statements = judge_of.statements(item.indicator)
+        yield Example(
+            item.indicator,
+            judge_of.observe(item.indicator, item.note),
+            judge_of.compiled(item.indicator),
+            item.is_yes,
+            fact_labels(item, statements),
+        )
+
+
+def fact_labels(item: LabelledItem, statements: Sequence[Statement]) -> Mapping[Statement, bool]:
+    """The annotator's answers to the statements that state a fact."""
+    truths: dict[Statement, bool] = {}
+    for statement in statements:
+        if statement.fact is None or statement.fact >= len(item.facts):
+            continue
+        truth = item.facts[statement.fact].truth
+        if truth is not None:
+            truths[statement] = truth
+    return truths
+
+
+def _scores(judged: Sequence[Judged]) -> dict[str, Any]:
+    right = sum(each.value is each.item.is_yes for each in judged)
+    interval = wilson(right, len(judged))
+    return {
+        "n": len(judged),
+        "accuracy": _share(right, len(judged)),
+        "interval": [round(interval.low, 4), round(interval.high, 4)],
+        "undetermined": sum(each.value is None for each in judged),
+    }
+
+
+def _confusion(judged: Sequence[Judged]) -> dict[str, int]:
+    named = {True: "yes", False: "no", None: "undetermined"}
+    counts = {
+        f"{label}_as_{said}": 0 for label in ("yes", "no") for said in ("yes", "no", "undetermined")
+    }
+    for each in judged:
+        counts[f"{named[each.item.is_yes]}_as_{named[each.value]}"] += 1
+    return counts
+
+
+def _share(part: int, whole: int) -> float:
+    return round(part / whole, 4) if whole else 0.0
+
+
+def _entries(text: str, path: Path) -> Any:  # noqa: ANN401  # any JSON value
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError as whole:
+        try:
+            return [json.loads(line) for line in text.splitlines() if line.strip()]
+        except json.JSONDecodeError:
+            raise UserError(
+                f"{path} 不是 JSON（第 {whole.lineno} 行第 {whole.colno} 列有误），请检查文件。"
+            ) from whole
