@@ -165,9 +165,7 @@ def _scores(judged: Sequence[Judged]) -> dict[str, Any]:
 
 def _confusion(judged: Sequence[Judged]) -> dict[str, int]:
     named = {True: "yes", False: "no", None: "undetermined"}
-    counts = {
-        f"{label}_as_{said}": 0 for label in ("yes", "no") for said in ("yes", "no", "undetermined")
-    }
+    counts = {f"{label}_as_{said}": 0 for label in ("yes", "no") for said in ("yes", "no", "undetermined")}
     for each in judged:
         counts[f"{named[each.item.is_yes]}_as_{named[each.value]}"] += 1
     return counts

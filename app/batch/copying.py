@@ -3,22 +3,24 @@
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from app.batch.store import RESULTS, Store
 from app.batch.worker import OUTCOME_LETTERS, comparable, digest
-from app.qc.copying_index import CopyingIndex, with_peers
+from app.qc.copying_index import CopyingIndex, Discussion, with_peers
 from app.qc.engine import Checker
 from app.qc.indicators import Indicator
 from app.qc.result import Report, Result
+from app.qc.rule import Rule
+from app.qc.ruling import Outcome
+from app.records.model import MedicalRecord
 
 CODE = "L-504"
 _INDEX = "copying.sqlite"
 
 
-def compare_patients(
-    store: Store, checker: Checker, indicators: tuple[Indicator, ...], folder: Path
-) -> None:
+def compare_patients(store: Store, checker: Checker, indicators: tuple[Indicator, ...], folder: Path) -> None:
     """Judge the copying between the patients of a batch, and put it into their results.
 
     Doing it again changes nothing.
@@ -33,8 +35,7 @@ def compare_patients(
         if entry.first_course is None:
             return line
         record = comparable(entry.first_course)
-        peers = index.peers(record)
-        part = checker.check_rule(rule, record if peers is None else with_peers(record, peers))
+        part = _compared(checker, rule, record, index.peers(record))
         letter = OUTCOME_LETTERS[part.result.outcomes[CODE]]
         if letter == entry.outcomes[number] != OUTCOME_LETTERS["defect"]:
             return line
@@ -47,6 +48,17 @@ def compare_patients(
         for first_course in store.first_courses():
             index.add(comparable(first_course))
         store.rewrite(RESULTS, judged)
+
+
+def _compared(
+    checker: Checker, rule: Rule, record: MedicalRecord, peers: tuple[Discussion, ...] | None
+) -> Report:
+    """The rule on one record: passed where there are others to compare with and none says the same."""
+    part = checker.check_rule(rule, with_peers(record, peers or ()))
+    if peers is None or peers:
+        return part
+    outcomes: dict[str, Outcome] = {CODE: "pass"}
+    return replace(part, result=part.result.model_copy(update={"outcomes": outcomes}), reasons={})
 
 
 @contextmanager

@@ -9,53 +9,69 @@ from app.cli.output import progress_console, say, warn
 
 if TYPE_CHECKING:
     from app.drafting.assemble import Drafting
-    from app.records.model import MedicalRecord
+    from app.records.model import DocumentType, MedicalRecord
     from app.settings import Settings
 
 
 def draft(
     record: Annotated[Path, typer.Argument(help="病历：JSON 文件或文本文件夹", show_default=False)],
     out: Annotated[
-        Path, typer.Option("--out", help="写到哪里；后缀 .json 或 .docx 决定格式", show_default=False)
+        Path,
+        typer.Option(
+            "--out",
+            help="写到哪里；后缀决定格式：.docx .pdf .html .md .json .fhir.json",
+            show_default=False,
+        ),
     ],
+    type_: Annotated[
+        str | None,
+        typer.Option(
+            "--type",
+            help="起草哪种文书：出院记录、死亡记录、24小时内入出院记录、24小时内入院死亡记录、阶段小结、转科记录；"
+            "缺省按离院情况选择",
+            show_default=False,
+        ),
+    ] = None,
     no_model: Annotated[bool, typer.Option("--no-model", help="不用语言模型，诊疗经过照录原文")] = False,
     model: Annotated[str | None, typer.Option("--model", help="模型名称，或 OpenAI 协议服务的网址")] = None,
 ) -> None:
-    """起草出院记录：句句有出处，查无实据的不写，漏写的列出。
+    """起草出院记录等文书：句句有出处，查无实据的不写，漏写的列出。
 
     例：bingli draft examples/01-普外科-胆囊结石.json --out 出院记录.docx
     """
     from app.drafting.export import check_suffix
+    from app.drafting.plan import plan_for
+    from app.records.model import document_type
     from app.records.readers import read_record
     from app.settings import load_settings
 
     check_suffix(out)
     settings = load_settings(model=model)
     stay = read_record(record)
+    # Refuse before the model is loaded.
+    wanted = plan_for(stay, document_type(type_) if type_ else None).document_type
     if no_model:
-        _draft_quoted(stay, settings, out)
+        _draft_quoted(stay, wanted, settings, out)
     else:
-        _draft_written(stay, settings, out)
+        _draft_written(stay, wanted, settings, out)
 
 
-def _draft_quoted(stay: "MedicalRecord", settings: "Settings", out: Path) -> None:
+def _draft_quoted(stay: "MedicalRecord", wanted: "DocumentType", settings: "Settings", out: Path) -> None:
     from app.drafting.assemble import Drafting
 
-    _write(Drafting(stay), settings, out, prompts=None)
+    _write(Drafting(stay, document_type=wanted), settings, out, prompts=None)
 
 
-def _draft_written(stay: "MedicalRecord", settings: "Settings", out: Path) -> None:
+def _draft_written(stay: "MedicalRecord", wanted: "DocumentType", settings: "Settings", out: Path) -> None:
     from app.drafting.assemble import Drafting
     from app.drafting.entailment import ModelJudge
-    from app.drafting.plan import plan_for
     from app.drafting.write import Narrator
     from app.llm.engines import open_model
     from app.storage.cache import ContentCache
 
-    plan_for(stay)  # refuse before the model is loaded
     with open_model(settings) as language_model, ContentCache(settings.data_dir / "drafts.sqlite") as cache:
         narrator, judge = Narrator(language_model, cache), ModelJudge(language_model, cache)
-        drafting = Drafting(stay, narrator, judge)
+        drafting = Drafting(stay, narrator, judge, wanted)
         _write(drafting, settings, out, prompts=f"{narrator.prompt_key},{judge.prompt_key}")
         for reason in dict.fromkeys(narrator.failures):
             warn(f"提示：部分诊疗经过照录了原文（{reason}）。")

@@ -166,7 +166,9 @@ def diagnoses_at_admission(stay: Stay) -> Iterator[DraftSentence]:
 
 def diagnoses_at_discharge(stay: Stay) -> Iterator[DraftSentence]:
     """出院诊断: from the data, else as the last notes name them; never taken over from the admission."""
-    yield from recorded_diagnoses(stay, "出院") or written_diagnoses(("出院诊断", "确定诊断"), last_notes(stay))
+    yield from recorded_diagnoses(stay, "出院") or written_diagnoses(
+        ("出院诊断", "确定诊断"), last_notes(stay)
+    )
 
 
 def last_notes(stay: Stay) -> tuple[Reading, ...]:

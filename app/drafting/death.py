@@ -2,7 +2,14 @@
 
 from collections.abc import Iterator
 
-from app.drafting.compose import date_sentence, last_notes, quoted, recorded_diagnoses, section_items, written_diagnoses
+from app.drafting.compose import (
+    date_sentence,
+    last_notes,
+    quoted,
+    recorded_diagnoses,
+    section_items,
+    written_diagnoses,
+)
 from app.drafting.draft import DraftSentence
 from app.drafting.salience import cues
 from app.drafting.sources import COURSE_NOTES, Stay, sentences_of
@@ -18,7 +25,12 @@ def cause_of_death(stay: Stay) -> Iterator[DraftSentence]:
     """死亡原因: the section of that name, else the sentences that speak of it; never inferred."""
     readings = stay.readings_of((*COURSE_NOTES, "死亡病例讨论记录"))
     named = [item for reading in readings for item in section_items(reading, "死亡原因")]
-    told = (item for r in readings for item in sentences_of(r) if cues().cause_of_death.search(half_width(item.text)))
+    told = (
+        item
+        for r in readings
+        for item in sentences_of(r)
+        if cues().cause_of_death.search(half_width(item.text))
+    )
     yield from map(quoted, named or told)
 
 

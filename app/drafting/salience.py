@@ -41,6 +41,9 @@ class Cues:
     not_advice: re.Pattern[str]
     take_home: re.Pattern[str]
     positive_exam: re.Pattern[str]
+    plan: re.Pattern[str]
+    transfer: re.Pattern[str]
+    cause_of_death: re.Pattern[str]
 
 
 @lru_cache(maxsize=1)
@@ -60,6 +63,9 @@ def cues() -> Cues:
         not_advice=re.compile(raw["not_advice"]),
         take_home=re.compile(raw["take_home"]),
         positive_exam=re.compile(raw["positive_exam"]),
+        plan=re.compile(raw["plan"]),
+        transfer=re.compile(raw["transfer"]),
+        cause_of_death=re.compile(raw["cause_of_death"]),
     )
 
 

@@ -90,11 +90,30 @@ class Stay:
     """Everything the record says about one stay, ready to be drafted from.
 
     The record's own discharge or death record, consent forms and front page are no sources: a draft must rest on
-    what they rest on themselves.
+    what they rest on themselves. Nor are notes that speak of another patient.
     """
 
-    def __init__(self, record: MedicalRecord) -> None:
+    def __init__(
+        self, record: MedicalRecord, *, without: Sequence[DocumentType] = (), until: datetime | None = None
+    ) -> None:
+        """Read the stay.
+
+        Args:
+            record: the stay.
+            without: document types that are no sources, such as the one that is drafted.
+            until: what happened later is left out.
+        """
         self.record = record
+        self._without = frozenset(without)
+        self._until = until
+
+    def _is_in_time(self, at: datetime | None) -> bool:
+        return self._until is None or at is None or at <= self._until
+
+    @cached_property
+    def strangers(self) -> tuple[Stranger, ...]:
+        """The notes that contradict who the patient is."""
+        return tuple(strangers_in(self.record))
 
     @cached_property
     def readings(self) -> tuple[Reading, ...]:
@@ -142,7 +161,9 @@ class Stay:
     @cached_property
     def procedures(self) -> tuple[SourceItem, ...]:
         """Operations and procedures."""
-        return self._in_order(_procedure_item(at, p) for at, p in enumerate(self.record.procedures or ()) if p.name)
+        return self._in_order(
+            _procedure_item(at, p) for at, p in enumerate(self.record.procedures or ()) if p.name
+        )
 
     @cached_property
     def drugs(self) -> tuple[SourceItem, ...]:
@@ -185,7 +206,6 @@ class Stay:
     def salient(self) -> tuple[SourceItem, ...]:
         """Everything that a discharge record should not leave out, in time order."""
         return self._in_order(item for item in (*self.course, *self.data) if item.is_salient)
-
 
     def _in_order(self, items: Iterable[SourceItem]) -> tuple[SourceItem, ...]:
         in_time = (item for item in items if self._is_in_time(item.at))

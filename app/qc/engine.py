@@ -3,6 +3,7 @@
 import copy
 import hashlib
 import logging
+import traceback
 from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 
@@ -77,7 +78,7 @@ class Checker:
                 return rule.built_check.rule_on(case, rule.applies_to)
             return questions.rule_on(rule)
         except Exception as error:
-            logger.exception("rule %s failed on a record", rule.code)
+            logger.error("rule %s failed: %s at %s", rule.code, type(error).__name__, _origin(error))
             return Ruling("error", f"规则执行出错（{type(error).__name__}）")
 
     def updated(self, report: Report, part: Report) -> Report:
@@ -150,6 +151,12 @@ class Checker:
             confidence=round(hit.confidence, 4),
             ai_label=self._labeller.label(message) if hit.by_model else None,
         )
+
+
+def _origin(error: Exception) -> str:
+    """File and line that raised; the message itself may quote the record and is not logged."""
+    frame = traceback.extract_tb(error.__traceback__)[-1]
+    return f"{frame.filename}:{frame.lineno}"
 
 
 def _finding_id(record: MedicalRecord, rule: Rule, hit: Hit, message: str) -> str:

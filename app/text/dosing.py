@@ -12,7 +12,7 @@ from app.text.width import half_width
 
 _HAN = {"一": 1, "两": 2, "二": 2, "三": 3, "四": 4, "五": 5, "六": 6}
 _REGULAR = re.compile(
-    r"(?:每|一|1)?\s?[日天]\s?(?P<first>[\d一两二三四五六])\s?次|(?P<second>[\d一两二三四五六])\s?次\s?/\s?[日天d]"
+    r"(?:每|一|1)?\s?(?<!隔)[日天]\s?(?P<first>[\d一两二三四五六])\s?次|(?P<second>[\d一两二三四五六])\s?次\s?/\s?[日天d]"
 )
 _MASSES = {"g": 1000.0, "mg": 1.0, "μg": 0.001, "ug": 0.001, "ng": 1e-6}
 _UNITS = {"AxaIU": "U", "IU": "U", "u": "U", "单位": "U", "ML": "ml", "mL": "ml", "毫升": "ml"}

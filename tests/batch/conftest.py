@@ -2,15 +2,6 @@ import json
 
 import pytest
 
-from app.qc.catalogue import Catalogue, load_catalogue
-from app.resources import RULES
-
-
-@pytest.fixture(scope="session")
-def catalogue() -> Catalogue:
-    """The bundled rules and facts."""
-    return load_catalogue(RULES)
-
 
 @pytest.fixture
 def stay():

@@ -1,5 +1,6 @@
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -19,10 +20,22 @@ FIRST_COURSE = (
     "需与肺结核、肺癌阻塞性肺炎相鉴别，结核多有低热盗汗，肿瘤多有消瘦和痰中带血，目前均不支持。\n诊疗计划：抗感染，完善痰培养。"
 )
 
+OTHER_FIRST_COURSE = (
+    "病例特点：青年女性，受凉后高热2天，左胸刺痛，左下肺叩诊浊音。\n初步诊断：社区获得性肺炎\n"
+    "拟诊讨论：青年女性受凉后骤起高热、胸痛，左下肺实变体征明显，血象以中性粒细胞为主，符合典型的大叶性表现，首先考虑肺炎链球菌；"
+    "支原体感染多为干咳少痰而体征轻，与本例不合，肺栓塞的危险因素未见，暂可除外。\n诊疗计划：青霉素类静脉用药。"
+)
+
 
 def run(given, out, settings, *, workers=1, resume=False, on_progress=lambda _: None):
     return audit(
-        str(given), Path(out), settings, use_model=False, workers=workers, resume=resume, on_progress=on_progress
+        str(given),
+        Path(out),
+        settings,
+        use_model=False,
+        workers=workers,
+        resume=resume,
+        on_progress=on_progress,
     )
 
 
@@ -146,8 +159,6 @@ def test_reports_show_and_escape(jsonl, stay, tmp_path, settings):
 
 
 def test_every_link_of_every_page_leads_somewhere(jsonl, stay, tmp_path, settings):
-    import re
-
     given = jsonl(*(stay(f"R{n}") for n in range(3)))
     run(given, tmp_path / "out", settings)
     pages = [tmp_path / "out" / "report.html", *(tmp_path / "out" / "report").glob("*.html")]
@@ -159,17 +170,21 @@ def test_every_link_of_every_page_leads_somewhere(jsonl, stay, tmp_path, setting
             assert not anchor or f'id="{anchor}"' in html, (page, href)
 
 
-def test_discussions_copied_between_patients_are_found_once(jsonl, stay, tmp_path, settings, catalogue):
-    if "L-504" not in catalogue.rules:
-        pytest.skip("the rules have no L-504 yet")
+def test_discussions_copied_between_patients_are_found_once(jsonl, stay, tmp_path, settings):
     copied = [{"id": "D1", "type": "首次病程记录", "text": FIRST_COURSE, "written_at": "2026-03-01 10:00"}]
-    given = jsonl(stay("A", documents=copied), stay("B", documents=copied), stay("C"))
+    own = [{**copied[0], "text": OTHER_FIRST_COURSE}]
+    given = jsonl(
+        stay("A", documents=copied), stay("B", documents=copied), stay("C", documents=own), stay("D")
+    )
     for resume in (False, True):
         run(given, tmp_path / "out", settings, resume=resume)
-        results = [json.loads(line) for line in (tmp_path / "out" / "results.jsonl").read_text("utf-8").splitlines()]
+        results = [
+            json.loads(line) for line in (tmp_path / "out" / "results.jsonl").read_text("utf-8").splitlines()
+        ]
         found = [[f["rule"] for f in r["findings"]].count("L-504") for r in results]
-        assert found == [1, 1, 0]
-        assert [r["outcomes"]["L-504"] for r in results] == ["defect", "defect", "not_applicable"]
+        assert found == [1, 1, 0, 0]
+        outcomes = [r["outcomes"]["L-504"] for r in results]
+        assert outcomes == ["defect", "defect", "pass", "not_applicable"]
     evidence = next(f for f in results[0]["findings"] if f["rule"] == "L-504")["evidence"][0]
     assert FIRST_COURSE[evidence["start"] : evidence["end"]] == evidence["quote"]
     summary = json.loads((tmp_path / "out" / "summary.json").read_text("utf-8"))

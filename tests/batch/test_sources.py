@@ -52,7 +52,9 @@ def test_the_same_content_has_the_same_identity_wherever_the_folder_is(folder, t
     assert (here.place, here.digest) == (there.place, there.digest)
 
 
-@pytest.mark.parametrize(("given", "sentence"), [("没有", "找不到"), ("没有*.json", "没有与"), ("空", "里没有")])
+@pytest.mark.parametrize(
+    ("given", "sentence"), [("没有", "找不到"), ("没有*.json", "没有与"), ("空", "里没有")]
+)
 def test_nothing_there(tmp_path, given, sentence):
     (tmp_path / "空").mkdir()
     with pytest.raises(UserError, match=sentence):

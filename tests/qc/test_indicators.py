@@ -112,7 +112,9 @@ def test_a_broken_file_names_entry_and_field(tmp_path):
 
 def test_a_rule_feeds_the_dimension_that_claims_it_first():
     dimensions = load_dimensions(RULES / "quality_index.yaml")
-    claimed = dimensions_by_rule(dimensions, ["L-503", "F-102", "L-105", "L-401", "F-101", "P-103", "N-301", "S-101"])
+    claimed = dimensions_by_rule(
+        dimensions, ["L-503", "F-102", "L-105", "L-401", "F-101", "P-103", "N-301", "S-101"]
+    )
     assert claimed == {
         "L-503": "uniqueness", "F-102": "timeliness", "L-105": "validity", "L-401": "consistency",
         "F-101": "completeness", "P-103": "completeness",

@@ -6,7 +6,9 @@ from hypothesis import strategies as st
 
 from app.text.likeness import Content, content_of, likeness, share_within
 
-COURSE = "今日查房患者精神可右上腹隐痛较前减轻进半流质无不适无恶心呕吐大便一次腹软右上腹轻压痛无反跳痛肠鸣音正常"
+COURSE = (
+    "今日查房患者精神可右上腹隐痛较前减轻进半流质无不适无恶心呕吐大便一次腹软右上腹轻压痛无反跳痛肠鸣音正常"
+)
 
 
 def test_times_vital_signs_and_signatures_do_not_count():

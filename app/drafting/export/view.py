@@ -15,7 +15,7 @@ MISSING_HEADING = "草稿未提及的重要内容（供核对，定稿前删除�
 SOURCES_HEADING = "出处"
 
 _HEAD_SECTIONS = (
-    "入院日期", "出院日期", "死亡时间", "小结日期", "转出日期", "转出科室", "转入科室", "住院天数",
+    "入院日期", "出院日期", "死亡时间", "小结日期", "转科日期", "转出科室", "转入科室", "住院天数",
 )  # fmt: skip
 _LISTED = (
     "入院诊断", "出院诊断", "死亡诊断", "目前诊断", "出院医嘱", "诊疗计划", "转科目的及注意事项", "待核实",
@@ -115,13 +115,13 @@ class DraftView:
             ("姓名", patient.name), ("性别", patient.sex), ("年龄", self._age), ("科室", encounter.department),
             ("床号", encounter.bed), ("病案号", self.record.record_id),
         )  # fmt: skip
-        return "　　".join(f"{name}：{value}" for name, value in fields if value)
+        return "　".join(f"{name}：{value}" for name, value in fields if value)
 
     @property
     def date_line(self) -> str:
         """The sections of a word or two: dates, departments, length of stay."""
         short = (s for s in self.draft.sections if s.name in _HEAD_SECTIONS)
-        return "　　".join(f"{s.name}：{''.join(x.text for x in _shown(s))}" for s in short)
+        return "　".join(f"{s.name}：{''.join(x.text for x in _shown(s))}" for s in short)
 
     @cached_property
     def missing(self) -> tuple[Missing, ...]:
@@ -143,11 +143,12 @@ class DraftView:
 
     def _block(self, section: DraftSection) -> Block:
         shown = _shown(section)
-        return Block(section.name, tuple(self._lines(shown)), section.name in _LISTED and len(shown) > 1)
+        is_list = section.name in _LISTED and len(shown) > 1
+        return Block(section.name, tuple(self._lines(shown, is_list=is_list)), is_list)
 
-    def _lines(self, sentences: tuple[DraftSentence, ...]) -> Iterator[Line]:
+    def _lines(self, sentences: tuple[DraftSentence, ...], *, is_list: bool) -> Iterator[Line]:
         for left, sentence in zip(reversed(range(len(sentences))), sentences, strict=True):
-            stop = "。" if left and sentence.text[-1:] not in _STOPS else ""
+            stop = "。" if left and not is_list and sentence.text[-1:] not in _STOPS else ""
             mark = _UNCERTAIN if sentence.verdict == "unverified" and not sentence.review else ""
             numbers = [self._numbers.setdefault(c, len(self._numbers) + 1) for c in sentence.citations]
             yield Line(f"{sentence.text}{stop}{mark}", tuple(numbers), sentence)

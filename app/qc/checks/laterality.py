@@ -139,6 +139,8 @@ def _sided_sites(half: str, within: Span) -> Iterator[_SidedSite]:
         site, end = side.site, side.span.end
         if site is None and (near := _site_near().match(words, end)):
             site, end = near["site"], near.end()
+        if site and site.endswith("手") and words.startswith("术", end):
+            site = None
         yield _SidedSite(Span(side.span.start, end).shifted(within.start), side.side, _region(site or ""))
 
 

@@ -54,9 +54,9 @@ class Negation(NamedTuple):
 
 
 class AtLeast(NamedTuple):
-    """Holds where at least ``count`` of ``parts`` hold: all of them, one of them, or a number."""
+    """Holds where at least ``needed`` of ``parts`` hold: all of them, one of them, or a number."""
 
-    count: int
+    needed: int
     parts: "tuple[Node, ...]"
 
 
@@ -110,7 +110,8 @@ def compile_indicator(indicator: Indicator) -> Compiled:
 
 
 _OPTIONS = re.compile(
-    r"\s*=\s*(?P<options>(?:True|False|T|F|是|否|有|无|[\u4e00-\u9fff]{1,6})\s*/\s*[^。(（\s]+)", re.IGNORECASE
+    r"\s*=\s*(?P<options>(?:True|False|T|F|是|否|有|无|[\u4e00-\u9fff]{1,6})\s*/\s*[^。(（\s]+)",
+    re.IGNORECASE,
 )
 _ASSUMED = re.compile(r"[(（]\s*假设[^()（）]*[)）]")
 _VARIABLE = re.compile(r"\s*=\s*(?P<name>[A-Za-z]\w?)\s*$")
@@ -171,7 +172,10 @@ def _valued(name: str, value: str) -> str:
 
 _REFERENCES = (
     (re.compile(r"facts?\s*(\d+)|事实\s*(\d+)", re.IGNORECASE), "F"),
-    (re.compile(r"logical\s*rules?\s*(\d+)|逻辑?规则\s*(\d+)|(?<![A-Za-z])rules?\s*(\d+)", re.IGNORECASE), "R"),
+    (
+        re.compile(r"logical\s*rules?\s*(\d+)|逻辑?规则\s*(\d+)|(?<![A-Za-z])rules?\s*(\d+)", re.IGNORECASE),
+        "R",
+    ),
 )
 _SIGNS = (
     (re.compile(r"∧|⋀|&&?|\bAND\b|(?<=[»)\s])(?:且|并且|和)(?=[«(\s])", re.IGNORECASE), " ∧ "),
@@ -181,7 +185,9 @@ _SIGNS = (
     (re.compile(r"≤|=<|⩽|<="), " <= "),
 )
 _TOKEN = re.compile(r"[()∧∨¬]|[^()∧∨¬]+")
-_IF = re.compile(r"^\s*(?:if|如果)\s*(?P<condition>.*?)(?:\s*[,，]\s*(?:then|则).*)?$", re.IGNORECASE | re.DOTALL)
+_IF = re.compile(
+    r"^\s*(?:if|如果)\s*(?P<condition>.*?)(?:\s*[,，]\s*(?:then|则).*)?$", re.IGNORECASE | re.DOTALL
+)
 _ARROW = re.compile(r"\s*(?:→|⇒|=>|->|⟹).*$", re.DOTALL)
 _FACT = re.compile(r"\s*«F(?P<fact>\d+)»\s*(?:(?:==?|is|为|≡)\s*(?P<value>[^<>=+\-]+?))?\s*", re.IGNORECASE)
 _MEMBER = re.compile(r"\s*«F(?P<fact>\d+)»\s*(?:∈|in)\s*\{(?P<values>[^}]*)\}?\s*", re.IGNORECASE)
@@ -190,7 +196,10 @@ _COMPARED = re.compile(
     r"\s*(?:«F(?P<fact>\d+)»|(?P<variable>[A-Za-z]\w?))\s*(?P<operator><=|>=|<|>)\s*"
     r"(?:(?P<limit>\d+(?:\.\d+)?)\s*(?P<unit>[^\s\d]*)|«F(?P<other>\d+)»|(?P<other_variable>[A-Za-z]\w?))\s*"
 )
-_COUNTED = re.compile(r"(?P<name>[\w\u4e00-\u9fff]*?(?:count|计数|数量|项数|个数|总数|总分))\s*(?P<operator>>=|>|==?)\s*(?P<n>\d+)", re.IGNORECASE)
+_COUNTED = re.compile(
+    r"(?P<name>[\w\u4e00-\u9fff]*?(?:count|计数|数量|项数|个数|总数|总分))\s*(?P<operator>>=|>|==?)\s*(?P<n>\d+)",
+    re.IGNORECASE,
+)
 _SUMMED = re.compile(r"(?:sum|计数|\+)", re.IGNORECASE)
 _WORDED = re.compile(r"[如若]果?(?P<condition>.+?)[,，](?:那么|则)")
 _WORDS_OF = {"<": "小于", "<=": "小于或等于", ">": "大于", ">=": "大于或等于"}
@@ -237,7 +246,9 @@ class _Compiler:
         found = _COUNTED.search(symbols)
         if not found:
             return None
-        counting = " ".join(self._marked(rule.symbols) for rule in self._rules if _SUMMED.search(rule.symbols))
+        counting = " ".join(
+            self._marked(rule.symbols) for rule in self._rules if _SUMMED.search(rule.symbols)
+        )
         named = [int(n) - 1 for n in re.findall(r"«F(\d+)»", counting)]
         facts = [self._facts[i] for i in dict.fromkeys(named) if i < len(self._facts)] or self._facts
         count = int(found["n"]) + (found["operator"] == ">")
@@ -246,7 +257,10 @@ class _Compiler:
     def _from_words(self, rule: LogicalRule, index: int, seen: frozenset[int]) -> Node | None:
         """A rule without symbols: 且/均 or 或/任一 over the facts or rules that its words name."""
         marked = self._marked(rule.words.split("，则")[0])
-        parts = [self._atom(f"«{kind}{n}»", rule, seen | {index}) for kind, n in re.findall(r"«([FR])(\d+)»", marked)]
+        parts = [
+            self._atom(f"«{kind}{n}»", rule, seen | {index})
+            for kind, n in re.findall(r"«([FR])(\d+)»", marked)
+        ]
         known = [part for part in parts if part is not None]
         if not known:
             return None
@@ -365,13 +379,13 @@ class _Parser:
         return join(known) if known else None
 
     def _factor(self) -> Node | None:
-        token = self._peek()
+        sign = self._peek()
         self._position += 1
-        if token == "¬":
+        if sign == "¬":
             inner = self._factor()
             return None if inner is None else Negation(inner)
-        if token != "(":
-            return None if token in ("", ")", "∧", "∨") else self._atom(token)
+        if sign != "(":
+            return None if sign in ("", ")", "∧", "∨") else self._atom(sign)
         self._depth += 1
         inner = self.parsed() if self._depth <= MAX_DEPTH else None
         if self._peek() == ")":

@@ -82,7 +82,9 @@ def observe(note: str, indicator: Indicator, compiled: Compiled, asker: Asker | 
     if asker is None:
         return Observed(plain, item, spans, asked=False)
     try:
-        answered = {"asked_whole": logit(asker.probability(asker.prompts.rule, note, indicator.question_rule))}
+        answered = {
+            "asked_whole": logit(asker.probability(asker.prompts.rule, note, indicator.question_rule))
+        }
         full = {s: _asked_features(note, s, found[s], asker) for s in compiled.statements}
     except ModelFailure as failure:
         return Observed(plain, item, spans, asked=False, reason=failure.reason)
@@ -106,7 +108,9 @@ def decide(observed: Observed, compiled: Compiled, calibrations: Calibrations) -
 def statement_odds(observed: Observed, fact: Logistic) -> dict[Statement, float]:
     """The log-odds of each statement; where numbers were compared, they decide."""
     return {
-        statement: _COMPARED_LOG_ODDS * features["compared"] if features["compared"] else fact.log_odds(features)
+        statement: _COMPARED_LOG_ODDS * features["compared"]
+        if features["compared"]
+        else fact.log_odds(features)
         for statement, features in observed.statements.items()
     }
 
@@ -133,8 +137,8 @@ def _weakest(node: Node, odds: Mapping[Statement, float]) -> float:
             return _CERTAIN_LOG_ODDS if value else -_CERTAIN_LOG_ODDS
         case Negation(part):
             return -_weakest(part, odds)
-        case AtLeast(count, parts):
-            return sorted((_weakest(part, odds) for part in parts), reverse=True)[count - 1]
+        case AtLeast(needed, parts):
+            return sorted((_weakest(part, odds) for part in parts), reverse=True)[needed - 1]
 
 
 def _average(node: Node, odds: Mapping[Statement, float]) -> float:
@@ -145,8 +149,8 @@ def _average(node: Node, odds: Mapping[Statement, float]) -> float:
             return _CERTAIN_LOG_ODDS if value else -_CERTAIN_LOG_ODDS
         case Negation(part):
             return -_average(part, odds)
-        case AtLeast(count, parts):
-            best = sorted((_average(part, odds) for part in parts), reverse=True)[:count]
+        case AtLeast(needed, parts):
+            best = sorted((_average(part, odds) for part in parts), reverse=True)[:needed]
             return sum(best) / len(best)
 
 

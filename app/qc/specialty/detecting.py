@@ -37,7 +37,11 @@ _ROMAN_RANGE = re.compile(r"\b([IV]{1,4})[-~至]([IV]{1,4})(?=[^A-Za-z]|\Z)")
 _ROMAN_PART = re.compile(r"\b([IV]{1,4})[AaBbCc](?=区)")
 _LABELLED = re.compile(r"(?:第\s?)?\d{1,2}[RLrl]?(?:\s?[、,./和及]\s?(?:第\s?)?\d{1,2}[RLrl]?)*\s?[组区站]")
 _LABEL = "#"
-_WITHIN = re.compile(r"(?:小于(?:或等于)?|不超过|≤|<=?|在)?\s*(\d+(?:\.\d+)?)\s*(小时|分钟|天|日|周)(?:内|以内|之内|\Z)")
+_ALTERNATIVE = re.compile(r"或者?(?!等于|大于|小于)")
+_EXPLAINED = re.compile(r"\((?:包括|包含|如|例如|即|指)[^()]*\)")
+_WITHIN = re.compile(
+    r"(?:小于(?:或等于)?|不超过|≤|<=?|在)?\s*(\d+(?:\.\d+)?)\s*(小时|分钟|天|日|周)(?:内|以内|之内|\Z)"
+)
 _HOURS = {"小时": 1.0, "分钟": 1 / 60, "天": 24.0, "日": 24.0, "周": 168.0}
 _ONSET = re.compile(r"发病|发作|起病|症状")
 _RESULT = re.compile(r"阳性|异常|转移")
@@ -77,8 +81,19 @@ class _Unit(NamedTuple):
 
 
 def detect(note: str, statement: Statement) -> Detected:
-    """Look for ``statement`` in ``note``; spans are code points of ``note``."""
-    units = _units(statement.text)
+    """Look for ``statement`` in ``note``; of alternatives (PCI或静脉溶栓) the best found counts.
+
+    Spans are code points of ``note``.
+    """
+    if statement.comparison:
+        return _found(note, statement.text, _compare(note, statement.comparison))
+    elapsed = _elapsed(note, statement.text)
+    found = [_found(note, text, elapsed) for text in _ALTERNATIVE.split(statement.text) if text]
+    return max(found, key=lambda each: (each.sentence, each.claimed))
+
+
+def _found(note: str, text: str, compared: Truth) -> Detected:
+    units = _units(text)
     total = sum(unit.weight for unit in units) or 1.0
     best, share, found_everywhere = None, 0.0, set[int]()
     for sentence in _sentences(note):
@@ -89,13 +104,15 @@ def detect(note: str, statement: Statement) -> Detected:
             best, share = (sentence, max(held, key=lambda i: units[i].weight)), weight
     everywhere = sum(units[i].weight for i in found_everywhere) / total
     denies = re.search(_words()["denying"], statement.text) is not None
-    compared = _compare(note, statement.comparison) if statement.comparison else _elapsed(note, statement.text)
+    compared = (
+        _compare(note, statement.comparison) if statement.comparison else _elapsed(note, statement.text)
+    )
     examination = _examined(half_width(note), statement.text)
     if best is None:
         return Detected(0.0, everywhere, 0, False, examination, compared, denies, None)
     sentence, unit = best
     place = _place(note, sentence.span, units[unit])
-    claimed = _claimed(note, place, statement.text)
+    claimed = _claimed(note, place, text)
     before = note[max(sentence.span.start, place.start - 20) : place.start]
     planned = re.search(_words()["planned"], before) is not None
     return Detected(share, everywhere, claimed, planned, examination, compared, denies, sentence.span)
@@ -139,7 +156,7 @@ def _written_out(found: re.Match[str]) -> str:
 
 @lru_cache(maxsize=512)
 def _units(text: str) -> tuple[_Unit, ...]:
-    folded = _fold(text)
+    folded = _EXPLAINED.sub("", _fold(text))
     units: list[_Unit] = []
     for term, forms in _measures().items():
         if _form_in(folded, term):
@@ -148,7 +165,9 @@ def _units(text: str) -> tuple[_Unit, ...]:
     for filler in sorted(_words()["fillers"], key=len, reverse=True):
         folded = folded.replace(filler, "、")
     for token in _LATIN.finditer(folded):
-        is_label = re.fullmatch(r"\d{1,2}", token[0]) and re.match(r"\s?(?:[组区站、]|\Z)", folded[token.end() :])
+        is_label = re.fullmatch(r"\d{1,2}", token[0]) and re.match(
+            r"\s?(?:[组区站、]|\Z)", folded[token.end() :]
+        )
         units.append(_Unit((f"{_LABEL}{token[0]} " if is_label else token[0],), _WEIGHT_KNOWN))
     for piece in re.findall(r"[\u4e00-\u9fff]+", folded):
         pairs = [piece[i : i + 2] for i in range(len(piece) - 1)] or [piece]
@@ -181,13 +200,17 @@ def _place(note: str, sentence: Span, unit: _Unit) -> Span:
 
 def _examined(half: str, statement: str) -> int:
     words = half_width(statement)
-    kinds = [m for m in _MODALITIES if names_modality(words, m)] or (list(_IMAGING) if "影像" in words else [])
+    kinds = [m for m in _MODALITIES if names_modality(words, m)] or (
+        list(_IMAGING) if "影像" in words else []
+    )
     regions = regions_in(words)
     if not kinds or not regions:
         return 0
     for kind in kinds:
         for examination in find_examinations(half, kind):
-            if not examination.is_planned and (regions & examination.regions or _follows(half, examination.span.end, regions)):
+            if not examination.is_planned and (
+                regions & examination.regions or _follows(half, examination.span.end, regions)
+            ):
                 return 1
     return -1
 
@@ -259,7 +282,9 @@ def _names(measure: str) -> tuple[str, ...]:
 
 
 def _moment(text: str) -> int | None:
-    return next((i for i, group in enumerate(_words()["moments"]) if any(word in text for word in group)), None)
+    return next(
+        (i for i, group in enumerate(_words()["moments"]) if any(word in text for word in group)), None
+    )
 
 
 def _last_moment(before: str) -> int | None:

@@ -120,7 +120,9 @@ def _fit_facts(examples: Sequence[Example]) -> Logistic:
         for example in examples
         for statement, truth in example.facts.items()
     ]
-    return fit_logistic([features for features, _ in labelled], [truth for _, truth in labelled], ridge=FACT_RIDGE)
+    return fit_logistic(
+        [features for features, _ in labelled], [truth for _, truth in labelled], ridge=FACT_RIDGE
+    )
 
 
 def _odds(example: Example, fact: Logistic) -> Odds:

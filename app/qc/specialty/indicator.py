@@ -23,6 +23,15 @@ class LogicalRule(BaseModel):
     symbols: str = Field(default="", alias="symbolic language")
 
 
+class IndicatorExample(BaseModel):
+    """A note of the hospital's own words, and whether it reaches the indicator."""
+
+    model_config = ConfigDict(frozen=True)
+
+    note: str = Field(min_length=1)
+    reached: bool
+
+
 class Indicator(BaseModel):
     """One indicator as published; descriptive fields that no decision needs are kept out.
 
@@ -31,6 +40,7 @@ class Indicator(BaseModel):
         numerator: the stays that reach the indicator, in words.
         facts: what has to be known, in words; rules number them from 1.
         logical_rules: how the facts decide; the last one is the decision.
+        examples: notes that show what is meant; they are tried on import.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -41,6 +51,7 @@ class Indicator(BaseModel):
     question_rule: str = Field(min_length=4)
     facts: tuple[str, ...] = Field(min_length=1)
     logical_rules: tuple[LogicalRule, ...] = Field(min_length=1)
+    examples: tuple[IndicatorExample, ...] = ()
 
 
 Indicators = Mapping[str, Indicator]
@@ -65,6 +76,12 @@ def load_indicators(path: Path) -> Indicators:
     if not indicators:
         raise UserError(f"{path} 中没有指标，请检查文件是否完整。")
     return indicators
+
+
+def dump_indicator(name: str, indicator: Indicator) -> str:
+    """An indicator as a file of its own, which ``load_indicators`` reads back."""
+    data = {name: indicator.model_dump(mode="json", by_alias=True)}
+    return json.dumps(data, ensure_ascii=False, indent=1) + "\n"
 
 
 def _place(error: ValidationError) -> str:

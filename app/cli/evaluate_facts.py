@@ -1,0 +1,106 @@
+"""``bingli eval facts``: how well specialty indicators are judged."""
+
+from collections.abc import Iterable
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from app.cli.output import Format, progress_console, say
+
+if TYPE_CHECKING:
+    from eval.facts import Evaluation, Judged
+
+
+class IndicatorFormat(StrEnum):
+    """The formats of notes labelled by indicator."""
+
+    CMQCIC = "cmqcic"
+
+
+def evaluate_facts(
+    file: Annotated[
+        Path, typer.Argument(help="带标注的条目（每行一个 JSON）", metavar="FILE", show_default=False)
+    ],
+    indicators: Annotated[
+        Path, typer.Option("--indicators", help="指标文件（事实和逻辑规则）", show_default=False)
+    ],
+    item_format: Annotated[
+        IndicatorFormat, typer.Option("--format", help="资料的格式")
+    ] = IndicatorFormat.CMQCIC,
+    output_format: Annotated[Format, typer.Option("--format-out", help="输出格式")] = Format.JSON,
+    predictions: Annotated[
+        Path | None, typer.Option("--predictions", help="另把每条的判断写入此文件，每条一行 JSON")
+    ] = None,
+    model: Annotated[str | None, typer.Option("--model", help="模型名称或 OpenAI 协议服务的网址")] = None,
+    no_model: Annotated[bool, typer.Option("--no-model", help="不使用语言模型，只按病历文字判断")] = False,
+) -> None:
+    """评测专科质控指标：按事实和逻辑规则判断每条病历是否达到指标。
+
+    例：bingli eval facts 条目.jsonl --format cmqcic --indicators 指标.json --no-model
+    """
+    import json
+
+    from app.qc.specialty.indicator import load_indicators
+    from app.qc.specialty.opening import open_judge
+    from app.settings import load_settings
+    from eval.facts import Evaluation, judge, load_items, require_indicators
+
+    items, defined = load_items(file), load_indicators(indicators)
+    require_indicators(items, defined)
+    with open_judge(load_settings(model=model), defined, use_model=not no_model) as judge_of:
+        judged = tuple(_with_progress(judge(judge_of, items), len(items)))
+    if predictions is not None:
+        _write_predictions(predictions, judged)
+    evaluation = Evaluation(judged)
+    if output_format is Format.JSON:
+        say(json.dumps(evaluation.as_json(), ensure_ascii=False))
+    else:
+        say(_table(evaluation))
+
+
+def _with_progress(judged: "Iterable[Judged]", total: int) -> "Iterable[Judged]":
+    from rich.progress import track
+
+    return track(judged, "判断", total, console=progress_console, disable=not progress_console.is_terminal)
+
+
+def _write_predictions(path: Path, judged: "Iterable[Judged]") -> None:
+    import json
+
+    from app.errors import UserError
+
+    said = {True: "Yes", False: "No", None: "undetermined"}
+    lines = (
+        json.dumps(
+            {"unique_id": each.item.indicator, "label": each.item.label, "predicted": said[each.value]},
+            ensure_ascii=False,
+        )
+        for each in judged
+    )
+    try:
+        path.write_text("".join(f"{line}\n" for line in lines), "utf-8")
+    except OSError as error:
+        raise UserError(f"{path} 无法写入（{error.strerror}），请检查路径和权限。") from error
+
+
+def _table(evaluation: "Evaluation") -> str:
+    whole = evaluation.as_json()
+    lines = [f"{'n':>4} {'正确率':<5} {'95% 区间':<11} {'无法判定':<4} 指标"]
+    lines += [
+        f"{row['n']:>4}  {row['accuracy']:.2f}  {row['interval'][0]:.2f}–{row['interval'][1]:.2f}"
+        f"  {row['undetermined']:>8}  {name}"
+        for name, row in whole["by_indicator"].items()
+    ]
+    low, high = whole["interval"]
+    confusion = whole["confusion"]
+    lines += [
+        "",
+        f"条目 {whole['n']} 条；正确率 {whole['accuracy']:.3f}（95% 区间 {low:.3f}–{high:.3f}）；"
+        f"无法判定 {whole['undetermined']} 条（按判错计）",
+        f"标注为是：判是 {confusion['yes_as_yes']}、判否 {confusion['yes_as_no']}；"
+        f"标注为否：判否 {confusion['no_as_no']}、判是 {confusion['no_as_yes']}",
+        f"事实 {whole['fact_n']} 项，正确率 {whole['fact_accuracy']:.3f}；有语言模型参与 {whole['by_model']} 条",
+    ]
+    return "\n".join(lines)
