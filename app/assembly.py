@@ -8,6 +8,8 @@ from app.llm.prompts import load_prompt
 from app.qc.catalogue import load_catalogue
 from app.qc.engine import Checker
 from app.qc.facts.answering import FactAnswerer, FactPrompts
+from app.qc.indicators import load_indicators
+from app.qc.render.rule_docs import Reference
 from app.qc.render.text import ClauseText
 from app.qc.rule import Basis, Rule
 from app.qc.scoring import load_profile
@@ -60,6 +62,22 @@ def open_checker(settings: Settings, *, use_model: bool) -> Iterator[Checker]:
         cache = ContentCache(settings.data_dir / ANSWER_CACHE) if model else None
         answerer = FactAnswerer(catalogue.facts, model, fact_prompts(), cache)
         yield Checker(catalogue, profile, answerer, Labeller.of(settings), load_terms_table(settings))
+
+
+def rule_reference(settings: Settings) -> Reference:
+    """What pages about rules draw on: every rule as the catalogue has it, and what each profile makes of it."""
+    catalogue = load_catalogue(RULES)
+    names = sorted(path.stem for path in (RULES / "profiles").glob("*.yaml"))
+    profiles = [load_profile(RULES / "profiles", name) for name in names]
+    unchanged = load_profile(RULES / "profiles", settings.profile).model_copy(update={"rules": {}})
+    answerer = FactAnswerer(catalogue.facts, None, fact_prompts(), None)
+    return Reference(
+        Checker(catalogue, unchanged, answerer, Labeller.of(settings), load_terms_table(settings)),
+        catalogue.facts,
+        tuple((profile, profile.applied_to(catalogue.rules)) for profile in profiles),
+        load_indicators(RULES / "indicators.yaml"),
+        clause_texts(settings),
+    )
 
 
 def run_rule_examples(settings: Settings) -> tuple[list[str], int]:

@@ -1,5 +1,6 @@
 """``bingli rules``: the rules."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -43,18 +44,40 @@ def list_rules(
 
 @rules_app.command("explain")
 def explain_rule(code: Annotated[str, typer.Argument(help="规则编号，例如 F-202")]) -> None:
-    """说明一条规则：查什么、依据、怎样改、例子。
+    """说明一条规则：查什么、依据、怎样计数、例子、分值，给书写医师和质控科的话。
 
     例：bingli rules explain F-202
     """
-    from app.assembly import open_rules
-    from app.qc.render.rule_page import render_rule
+    from app.assembly import rule_reference
+    from app.qc.render.rule_docs import render_rule_text, rule_page
     from app.settings import load_settings
 
-    rules = open_rules(load_settings())
-    if code.upper() not in rules:
+    reference = rule_reference(load_settings())
+    rule = reference.checker.rules.get(code.upper())
+    if rule is None:
         raise UserError(f"没有规则 {code}，请用 bingli rules list 查看全部编号。")
-    say(render_rule(rules[code.upper()]))
+    say(render_rule_text(rule_page(rule, reference)))
+
+
+@rules_app.command("docs")
+def write_rule_docs(
+    out: Annotated[Path, typer.Option("--out", help="存放规则页的文件夹", metavar="DIR", show_default=False)],
+) -> None:
+    """为每条规则生成一页 Markdown 和一页 HTML，连同目录。
+
+    例：bingli rules docs --out 规则说明
+    """
+    from app.assembly import rule_reference
+    from app.qc.render.rule_docs import rule_page, write_docs
+    from app.settings import load_settings
+
+    reference = rule_reference(load_settings())
+    pages = (rule_page(rule, reference) for rule in reference.checker.rules.values())
+    try:
+        n = write_docs(out, pages)
+    except OSError as error:
+        raise UserError(f"无法写入文件夹 {out}（{error.strerror}），请检查路径、权限和磁盘空间。") from error
+    say(f"{n} 条规则的说明已写入 {out / 'index.html'}")
 
 
 @rules_app.command("test")

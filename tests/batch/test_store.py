@@ -130,7 +130,7 @@ def test_an_id_is_no_longer_repeated_once_the_first_record_is_mended(tmp_path):
 def test_an_unfinished_run_is_not_overwritten(tmp_path):
     with Store(tmp_path, MARKS, resume=False) as store:
         work(store, range(2))
-    with pytest.raises(UserError, match="没有做完的审核.*--resume"):
+    with pytest.raises(UserError, match=r"没有做完的审核.*--resume"):
         Store(tmp_path, MARKS, resume=False)
     assert len(lines(tmp_path, RESULTS)) == 2
 

@@ -6,7 +6,6 @@ import yaml
 from app.errors import UserError
 from app.qc.catalogue import load_catalogue
 from app.qc.examples import run_examples
-from app.qc.render.rule_page import render_rule
 from app.resources import RULES
 
 GOOD = {
@@ -65,7 +64,7 @@ def test_a_condition_over_an_unknown_fact(tmp_path):
 
 
 def test_a_code_is_never_used_twice(tmp_path):
-    with pytest.raises(UserError, match="F-999 已在 .*x.yaml 中定义"):
+    with pytest.raises(UserError, match=r"F-999 已在 .*x.yaml 中定义"):
         load_catalogue(write(tmp_path, GOOD, GOOD))
 
 
@@ -73,19 +72,12 @@ def test_a_code_is_never_used_twice(tmp_path):
 def test_a_file_that_is_no_list_of_rules(tmp_path, content):
     (tmp_path / "form").mkdir()
     (tmp_path / "form" / "x.yaml").write_text(content, "utf-8")
-    with pytest.raises(UserError, match="x.yaml"):
+    with pytest.raises(UserError, match=r"x\.yaml"):
         load_catalogue(tmp_path)
 
 
 CATALOGUE = load_catalogue(RULES)
 BY_CODE = [pytest.param(rule, id=rule.code) for rule in CATALOGUE.rules.values()]
-
-
-@pytest.mark.parametrize("rule", BY_CODE)
-def test_every_rule_has_a_page(rule):
-    page = render_rule(rule)
-    assert rule.code in page
-    assert rule.basis[0].source in page
 
 
 @pytest.mark.parametrize("rule", BY_CODE)

@@ -87,7 +87,7 @@ def test_every_bundled_profile_loads():
 
 
 def test_an_unknown_profile_names_those_that_exist():
-    with pytest.raises(UserError, match="没有名为 beijing 的评分方案；可用的有：.*national"):
+    with pytest.raises(UserError, match=r"没有名为 beijing 的评分方案；可用的有：.*national"):
         load_profile(RULES / "profiles", "beijing")
 
 

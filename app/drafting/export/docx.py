@@ -51,13 +51,16 @@ def _lay_out(word: Word) -> None:
     style = word.styles["Normal"]
     style.font.name, style.font.size = _FONT, Pt(11)
     style.element.rPr.rFonts.set(qn("w:eastAsia"), _FONT)
+    language = OxmlElement("w:lang")
+    language.set(qn("w:eastAsia"), "zh-CN")
+    style.element.rPr.append(language)
     style.paragraph_format.space_after = Pt(4)
 
 
 def _margins(word: Word, view: DraftView) -> None:
     """Header and footer of every page."""
     page = word.sections[0]
-    _centred(page.header.paragraphs[0], view.title + "　　" + view.patient_line)
+    _centred(page.header.paragraphs[0], view.running_head)
     footer = page.footer.paragraphs[0]
     _centred(footer, f"{view.notice}　　第")
     for instruction, after in (("PAGE", "页　共"), ("NUMPAGES", "页")):
@@ -79,6 +82,8 @@ def _field(paragraph: Paragraph, instruction: str) -> None:
     field = OxmlElement("w:fldSimple")
     field.set(qn("w:instr"), instruction)
     paragraph._p.append(field)
+    _run(paragraph, "1")
+    field.append(paragraph.runs[-1]._r)
 
 
 def _head(word: Word, view: DraftView) -> None:

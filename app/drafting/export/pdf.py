@@ -104,8 +104,8 @@ class _Sheet(FPDF):
         self.add_page()
 
     def header(self) -> None:
-        """Title and patient, in small."""
-        self._in_margin(10, f"{self._view.title}　{self._view.patient_line}")
+        """Which document, whose."""
+        self._in_margin(10, self._view.running_head)
         self.set_y(_MARGIN)
 
     def footer(self) -> None:

@@ -118,6 +118,12 @@ class DraftView:
         return "　".join(f"{name}：{value}" for name, value in fields if value)
 
     @property
+    def running_head(self) -> str:
+        """What stands above every page: enough to put a stray sheet back."""
+        name = self.record.patient.name
+        return "　".join(filter(None, (self.title, name, f"病案号：{self.record.record_id}")))
+
+    @property
     def date_line(self) -> str:
         """The sections of a word or two: dates, departments, length of stay."""
         short = (s for s in self.draft.sections if s.name in _HEAD_SECTIONS)

@@ -15,7 +15,7 @@ from app.qc.checks.base import Check
 from app.qc.ruling import PASSED, Hit, Ruling, combine, defect, not_applicable, undetermined
 from app.records.model import Document, DocumentType, Evidence, ExamReport, Span
 from app.text.assertion import Assertion, find_mentions
-from app.text.diagnoses import DiagnosisMention, agreeing, find_diagnoses, same_disease
+from app.text.diagnoses import DiagnosisMention, agreeing, canonical, find_diagnoses, same_disease
 from app.text.operations import same_operation, split_operations
 from app.text.sections import is_blank
 from app.text.width import half_width
@@ -64,7 +64,7 @@ def listed_diagnoses(case: Case, document: Document, sections: Iterable[str]) ->
             return [
                 Named(mention.name, document, mention.span)
                 for mention in diagnosis_lists(case).of(document, found.body)
-                if not is_blank(mention.name)
+                if canonical(mention.name)
             ]
     return []
 

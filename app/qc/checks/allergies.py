@@ -224,6 +224,8 @@ class AllergiesContradict(Check, name="allergies_contradict"):
         )
         if len(places) < 2:
             return not_applicable("过敏史只有一处写明" if places else "没有写过敏史")
+        if not known:
+            return PASSED
         hits = [
             self._hit(d, span, seen) for d, span in denials if (seen := self._contradicting(case, d, known))
         ]

@@ -89,7 +89,7 @@ def _terms() -> tuple[str, ...]:
 def _asked(case: Case, document: Document) -> Iterator[_Asked]:
     reading = case.reading(document)
     for section in reading.sections:
-        if section.name not in _SECTIONS:
+        if section.name not in _SECTIONS or not _ASKS.search(reading.half, *section.body):
             continue
         for sentence in reading.sentences_of(section):
             half = reading.half[sentence.start : sentence.end]

@@ -19,7 +19,7 @@ from app.qc.specialty.conditions import Comparison, Statement
 from app.records.model import Span
 from app.text.assertion import Assertion, assertion_at
 from app.text.investigations import find_examinations, names_modality, regions_in
-from app.text.lexicons import load_mapping
+from app.text.lexicons import load_mapping, load_tree
 from app.text.quantities import find_quantities
 from app.text.sentences import split_sentences
 from app.text.times import find_durations
@@ -103,11 +103,8 @@ def _found(note: str, text: str, compared: Truth) -> Detected:
         if weight > share:
             best, share = (sentence, max(held, key=lambda i: units[i].weight)), weight
     everywhere = sum(units[i].weight for i in found_everywhere) / total
-    denies = re.search(_words()["denying"], statement.text) is not None
-    compared = (
-        _compare(note, statement.comparison) if statement.comparison else _elapsed(note, statement.text)
-    )
-    examination = _examined(half_width(note), statement.text)
+    denies = re.search(_words()["denying"], text) is not None
+    examination = _examined(half_width(note), text)
     if best is None:
         return Detected(0.0, everywhere, 0, False, examination, compared, denies, None)
     sentence, unit = best
@@ -301,11 +298,17 @@ def _words() -> Mapping[str, Any]:
 
 @cache
 def _measures() -> Mapping[str, tuple[str, ...]]:
-    """Term of an indicator → forms in notes, longest term first; drug classes under their usual names too."""
+    """Term of an indicator → forms in notes, longest term first; from our list and the lexicons of the field."""
     measures = {term: tuple(forms) for term, forms in _words()["measures"].items()}
     for kind, drugs in load_mapping("drug_classes").items():
         stem = re.sub(r"(?:药|类|剂)$", "", kind)
         if len(stem) > 1 and not kind.startswith("其他"):
             for name in (f"{stem}药物", f"{stem}药", f"{stem}剂", kind):
                 measures[name] = (*measures.get(name, ()), *drugs)
+    groups = [*load_mapping("lab_items").items(), *load_mapping("symptoms").items()]
+    groups += [(name, tuple(forms)) for name, forms in load_tree("operation_names")["synonyms"].items()]
+    for head, forms in groups:
+        names = tuple(name for name in (head, *forms) if len(name) > 1)
+        for name in names:
+            measures[name] = tuple(dict.fromkeys((*measures.get(name, ()), *names)))
     return dict(sorted(measures.items(), key=lambda item: -len(item[0])))
