@@ -177,7 +177,6 @@ def _edited(record: MedicalRecord) -> MedicalRecord:
     """The record after a sentence was added to its first document."""
     first, *others = record.documents or ()
     edited = first.model_copy(update={"text": f"{first.text}\n补充：患者夜间睡眠好转。"})
-    edited.__dict__.pop("kind", None)
     return MedicalRecord.model_validate({**dict(record), "documents": (edited, *others)})
 
 

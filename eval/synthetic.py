@@ -7,9 +7,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from app.records.model import CHINA_TIME, RECORD_FORMAT
+from app.yaml_data import read_yaml
 
 _DATA = Path(__file__).parent / "data" / "synthetic_stay.yaml"
 _START = datetime(2026, 1, 5, 8, 0, tzinfo=CHINA_TIME)
@@ -78,13 +77,19 @@ class _Stay:
         return str(self._random.choice(_data()[name]))
 
     def _sentences(self, stock: str, n: int) -> str:
-        written = [self._written(stock) for _ in range(n)]
-        return "".join(written)
+        return "".join(self._written(stock) for _ in range(n))
 
     def _written(self, stock: str) -> str:
-        chosen = _FIXED[stock] if stock in _FIXED else str(self._random.choice(_data()["sentences"][stock]))
+        chosen = self._chosen(stock)
         numbers = {"n": self._random.randint(1, 9), "day": self._random.randint(1, 9), "side": self._side}
         return chosen.format_map(numbers)
+
+    def _chosen(self, stock: str) -> str:
+        if stock in _FIXED:
+            return _FIXED[stock]
+        if stock in _data()["clauses"]:
+            return "，".join(self._random.choice(clauses) for clauses in _data()["clauses"][stock]) + "。"
+        return str(self._random.choice(_data()["sentences"][stock]))
 
     def _encounter(self) -> dict[str, Any]:
         return {
@@ -224,5 +229,5 @@ class _Stay:
 
 @cache
 def _data() -> dict[str, Any]:
-    data: dict[str, Any] = yaml.safe_load(_DATA.read_text("utf-8"))
+    data: dict[str, Any] = read_yaml(_DATA)
     return data

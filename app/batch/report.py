@@ -23,6 +23,7 @@ from app.qc.result import Report, Result
 from app.settings import Settings
 
 SUMMARY_FORMAT = "bingli/summary/1"
+SUMMARY = "summary.json"
 PAGES = "report"
 _WORST = 50
 _LISTED = 500
@@ -48,7 +49,7 @@ def write_reports(folder: Path, store: Store, statistics: Statistics, settings: 
     """
     labeller = Labeller.of(settings) if statistics.is_generated else None
     try:
-        _write_summary(folder / "summary.json", statistics, labeller)
+        _write_summary(folder / SUMMARY, statistics, labeller)
         _write_pages(folder, store, statistics, labeller)
         _write_workbook(folder / "report.xlsx", store, statistics, labeller)
     except OSError as error:

@@ -52,7 +52,7 @@ def audit(
     from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
     from app.batch.audit import audit as run_audit
-    from app.batch.report import summary
+    from app.batch.report import SUMMARY
     from app.batch.sources import total_bytes
     from app.settings import load_settings
 
@@ -75,7 +75,7 @@ def audit(
         except KeyboardInterrupt as interrupt:
             raise UserError(f"已中断，做完的都在 {out}；加 --resume 再次运行即可接着做。") from interrupt
     if output_format is Format.JSON:
-        say(json.dumps(summary(statistics), ensure_ascii=False))
+        say(json.dumps(json.loads((out / SUMMARY).read_text("utf-8")), ensure_ascii=False))
     else:
         say(_told(statistics, out))
 

@@ -6,8 +6,10 @@ thing, ``absent`` that they do not speak of it, ``not_applicable`` that the clai
 
 import re
 from collections.abc import Callable, Iterable
+from math import isclose
 from typing import Literal, NamedTuple
 
+from app.drafting.drugs import NamedDrug, named_drugs
 from app.drafting.normal import Assertion, NormalText, Quantity, lexicon
 
 CheckName = Literal[
@@ -20,12 +22,17 @@ CHECK_TITLES: dict[CheckName, str] = {
 }  # fmt: skip
 
 SAME_AMOUNT = 0.02
-"""Relative difference within which two amounts are one: conversions such as kPa to mmHg are rounded."""
+"""Relative difference within which a pressure in kPa and one in mmHg are the same: conversions are rounded."""
+_SAME_NUMBER = 1e-5
+"""The same for all else: only what floating-point arithmetic and the factors of hours and minutes leave."""
 SAME_CONTENT = 0.6
 """Share of character pairs from which two short phrases speak of the same thing."""
 
 _TELLING = 4
 """Last characters of a disease or operation that tell it from others."""
+
+_DOSE_DIMENSIONS = ("mass", "volume", "units", "tablets", "ampoules")
+_OTHER_DAY = re.compile("昨|前[日天晚夜]|明[日天晨早晚]|次[日晨]|翌日|拟|择期")
 
 _SIDES = ("左", "右")
 _BOTH_SIDES = ("双侧", "双")
@@ -86,10 +93,9 @@ def _is_same_amount(one: Quantity, other: Quantity) -> bool:
         return one.value == other.value
     if one.dimension != other.dimension:
         return False
-    if one.value == other.value:
-        return one.amount == other.amount
-    was_converted = one.amount * other.value != other.amount * one.value
-    return was_converted and abs(one.amount - other.amount) <= SAME_AMOUNT * max(one.amount, other.amount)
+    was_converted = not isclose(one.amount * other.value, other.amount * one.value)
+    is_rounded = was_converted and one.dimension == "pressure"
+    return isclose(one.amount, other.amount, rel_tol=SAME_AMOUNT if is_rounded else _SAME_NUMBER)
 
 
 def _belongs_elsewhere(wanted: Quantity, found: Quantity, source: NormalText) -> bool:
@@ -116,11 +122,22 @@ def check_dates(claim: NormalText, source: NormalText) -> CheckResult:
         )
         for d in claim.dates
     ]
+    results += [CheckResult("dates", "contradicts", c) for c in claim.clauses if _is_another_day(c, source)]
     results += [
         CheckResult("dates", _present(time in source.clock_times, source.clock_times), time)
         for time in sorted(claim.clock_times)
     ]
     return _worst("dates", results)
+
+
+def _is_another_day(clause: str, source: NormalText) -> bool:
+    """Whether the clause dates what the sources tell of 昨日 or 明日 with the day of their note."""
+    if _OTHER_DAY.search(clause) or not (dates := NormalText(clause).dates):
+        return False
+    told = [c for c in source.clauses if _likeness_of_clauses(clause, c) >= SAME_CONTENT]
+    if not told or not all(_OTHER_DAY.search(c) for c in told):
+        return False
+    return not any(d.agrees_with(s) for c in told for s in NormalText(c).dates[1:] for d in dates)
 
 
 def _present(is_there: bool, rivals: Iterable[object]) -> Outcome:
@@ -129,32 +146,16 @@ def _present(is_there: bool, rivals: Iterable[object]) -> Outcome:
     return "contradicts" if any(True for _ in rivals) else "absent"
 
 
-def _drug_names(text: str) -> list[tuple[int, str]]:
-    """Drugs by listed name, else by the ending of an unlisted one, with the place where the name ends."""
-    listed = list(lexicon().drug.finditer(text))
-    rest = lexicon().drug.sub(lambda m: " " * len(m[0]), text)
-    return sorted((m.end(), m[0]) for m in (*listed, *lexicon().drug_like.finditer(rest)))
-
-
 def check_drugs(claim: NormalText, source: NormalText) -> CheckResult:
     """Names of drugs."""
-    rivals = _drug_names(source.text)
+    rivals = named_drugs(source.text)
     return _worst(
         "drugs",
         (
-            CheckResult("drugs", _present(_names_drug(source.text, name), rivals), name)
-            for _, name in _drug_names(claim.text)
+            CheckResult("drugs", _present(any(drug.is_same(rival) for rival in rivals), rivals), drug.name)
+            for drug in named_drugs(claim.text)
         ),
     )
-
-
-def _names_drug(text: str, name: str) -> bool:
-    """Whether the text names the drug, be it without a prefix such as 注射用."""
-    return any(_is_same_drug(name, other) for _, other in _drug_names(text)) or name in text
-
-
-def _is_same_drug(one: str, other: str) -> bool:
-    return one.endswith(other[-4:]) or other.endswith(one[-4:])
 
 
 def check_doses(claim: NormalText, source: NormalText) -> CheckResult:
@@ -165,11 +166,10 @@ def check_doses(claim: NormalText, source: NormalText) -> CheckResult:
 def _dose_results(claim: NormalText, source: NormalText) -> list[CheckResult]:
     offered = _by_drug(source.text)
     results = []
-    for name, wanted in _by_drug(claim.text):
-        given = NormalText(
-            "\n".join(text for other, text in offered if _is_same_drug(name, other)) or source.text
-        )
-        ways = NormalText(wanted)
+    for drug, wanted in _by_drug(claim.text):
+        own = [text for other, text in offered if drug and other and drug.is_same(other)]
+        given, ways = NormalText("\n".join(own) or source.text), NormalText(wanted)
+        name = drug.name if drug else ""
         results += [
             CheckResult(
                 "doses", _present(times in given.frequencies, given.frequencies), f"{name}每日{times}次"
@@ -180,32 +180,33 @@ def _dose_results(claim: NormalText, source: NormalText) -> list[CheckResult]:
             CheckResult("doses", _present(route in given.routes, given.routes), f"{name}{route}")
             for route in sorted(ways.routes)
         ]
-        if name and any(_is_same_drug(name, other) for other, _ in offered):
+        if own:
             results += _amount_results(name, ways, given)
     return results
 
 
 def _amount_results(name: str, wanted: NormalText, given: NormalText) -> list[CheckResult]:
-    doses = [q for q in given.quantities if q.dimension in ("mass", "volume", "units", "tablets", "ampoules")]
+    doses = [q for q in given.quantities if q.dimension in _DOSE_DIMENSIONS]
     return [
         CheckResult(
             "doses", _present(any(_is_same_amount(q, dose) for dose in doses), doses), f"{name}{q.value:g}"
         )
         for q in wanted.quantities
-        if q.dimension in ("mass", "volume", "units", "tablets", "ampoules")
+        if q.dimension in _DOSE_DIMENSIONS
     ]
 
 
-def _by_drug(text: str) -> list[tuple[str, str]]:
-    """Each drug with the text about it: from its clause's beginning to the next drug's; nameless under ``""``."""
-    found = _drug_names(text)
+def _by_drug(text: str) -> list[tuple[NamedDrug | None, str]]:
+    """Each drug with the text about it: from its clause's beginning to the next drug's; all of it without a drug."""
+    found = named_drugs(text)
     if not found:
-        return [("", text)]
-    starts: list[int] = []
-    for at, (end, name) in enumerate(found):
-        starts.append(max(NormalText(text).clause_start(end - len(name)), found[at - 1][0] if at else 0))
+        return [(None, text)]
+    form = NormalText(text)
+    starts = [
+        max(form.clause_start(drug.start), found[at - 1].end if at else 0) for at, drug in enumerate(found)
+    ]
     ends = [*starts[1:], len(text)]
-    return [(name, text[start:end]) for (_, name), start, end in zip(found, starts, ends, strict=True)]
+    return [(drug, text[start:end]) for drug, start, end in zip(found, starts, ends, strict=True)]
 
 
 def check_laterality(claim: NormalText, source: NormalText) -> CheckResult:

@@ -12,7 +12,7 @@ from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
-from app.text.lexicons import load_mapping
+from app.text.lexicons import load_mapping, load_tree
 from app.yaml_data import read_yaml
 
 _DIGITS = {character: value for value, character in enumerate("零一二三四五六七八九")} | {"两": 2, "〇": 0}
@@ -58,6 +58,8 @@ class Lexicon:
     not_yet: re.Pattern[str]
     drug: re.Pattern[str]
     drug_like: re.Pattern[str]
+    drug_prefixes: tuple[str, ...]
+    drug_partners: tuple[str, ...]
     disease: re.Pattern[str]
     not_diseases: tuple[str, ...]
     operation: re.Pattern[str]
@@ -72,7 +74,14 @@ def _term(endings: Iterable[str], fewest: int, most: int, not_leading: str) -> r
 
 def _drug_names() -> Iterator[str]:
     classes = load_mapping("drug_classes")
-    return (name.lower() for members in classes.values() for name in members if len(name) > 1)
+    names = (*(name for members in classes.values() for name in members), *load_tree("drug_names")["same"])
+    return (name.lower() for name in names if len(name) > 1)
+
+
+def _generic_names() -> Iterator[tuple[str, str]]:
+    """Brand and older names with the name that they stand for; 左氨氯地平 is no other name of 氨氯地平."""
+    for name, others in load_tree("drug_names")["same"].items():
+        yield from ((other, name) for other in others if not other.endswith(name))
 
 
 def _any_of(words: Iterable[str]) -> str:
@@ -89,7 +98,8 @@ def _bounded(word: str) -> str:
 def lexicon() -> Lexicon:
     """The word lists of the comparison, read once."""
     raw = read_yaml(Path(__file__).parent / "synonyms.yaml")
-    canonical = {alias: name for name, aliases in raw["spellings"].items() for alias in (name, *aliases)}
+    canonical = dict(_generic_names())
+    canonical |= {alias: name for name, aliases in raw["spellings"].items() for alias in (name, *aliases)}
     times = {alias: str(times) for times, aliases in raw["frequencies"].items() for alias in aliases}
     units = {unit: (str(dimension), float(factor)) for unit, (dimension, factor) in raw["units"].items()}
     run = rf"{_NUMBER}(?:\s*[/x×*~\-—–至到]\s*{_NUMBER})*"
@@ -109,6 +119,8 @@ def lexicon() -> Lexicon:
         not_yet=re.compile(_any_of(raw["not_yet"])),
         drug=re.compile(_any_of(_drug_names())),
         drug_like=_term(raw["drug_endings"], 0, 4, raw["filler"] + raw["drug_lead"]),
+        drug_prefixes=tuple(raw["drug_prefixes"]),
+        drug_partners=tuple(raw["drug_partners"]),
         disease=_term(raw["disease_endings"], 1, 8, raw["filler"] + raw["disease_lead"]),
         not_diseases=tuple(raw["not_diseases"]),
         operation=_term(raw["operation_endings"], 1, 10, raw["filler"]),

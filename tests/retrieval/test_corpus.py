@@ -111,7 +111,7 @@ ENTRY = "  - {id: a-1, clause: 第一条, title: 题目, text: 这是一条长�
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("a: [", ["x.yaml", "第 1 行", "YAML"]),
+        ("a: [", ["x.yaml", "行不是有效的 YAML", "YAML"]),
         ("", ["x.yaml", "全文"]),
         (GOOD + ENTRY.replace("a-1", "编号"), ["x.yaml", "第 1 条（编号）", "id"]),
         (GOOD + ENTRY.replace("title: 题目, ", ""), ["第 1 条（a-1）", "title", "没有填写"]),

@@ -6,7 +6,6 @@ from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import yaml
 from jinja2 import Environment, FileSystemLoader, Template
 
 from app.qc.engine import KIND_TITLES, Checker
@@ -16,6 +15,7 @@ from app.qc.indicators import Indicator
 from app.qc.render.text import ClauseText, basis_text, no_clause
 from app.qc.rule import CATEGORY_TITLES, SEVERITY_TITLES, ExampleInput, Rule
 from app.qc.scoring import Profile
+from app.yaml_data import read_yaml
 
 FAMILY_TITLES: Mapping[str, str] = {
     "F": "文书有无、要素、时限与签名",
@@ -95,7 +95,9 @@ def render_rule_text(page: RulePage) -> str:
     """The page for a terminal."""
     lines = [page.heading, _facts_line(page)]
     for block in page.blocks:
-        lines += ["", block.title, *("   " + line.replace("\n", "\n   ") for line in block.lines)]
+        bullet = "   · " if len(block.lines) > 1 else "   "
+        lines += ["", block.title]
+        lines += [bullet + line.replace("\n", "\n" + " " * len(bullet)) for line in block.lines]
         lines += ["   " + "    ".join(cells) for cells in block.rows]
     return "\n".join(lines) + "\n"
 
@@ -306,7 +308,7 @@ def _markdown_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> st
 
 @cache
 def _field_titles() -> Mapping[str, str]:
-    titles: dict[str, str] = yaml.safe_load((_HERE / "field_titles.yaml").read_text("utf-8"))
+    titles: dict[str, str] = read_yaml(_HERE / "field_titles.yaml")
     return titles
 
 

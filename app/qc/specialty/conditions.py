@@ -170,6 +170,7 @@ def _valued(name: str, value: str) -> str:
     return f"{name}{joint}{value}"
 
 
+_BRACKETS = str.maketrans("[]【】", "()()", "\\")
 _REFERENCES = (
     (re.compile(r"facts?\s*(\d+)|事实\s*(\d+)", re.IGNORECASE), "F"),
     (
@@ -201,6 +202,7 @@ _COUNTED = re.compile(
     re.IGNORECASE,
 )
 _SUMMED = re.compile(r"(?:sum|计数|\+)", re.IGNORECASE)
+_ARITHMETIC = re.compile(r"»\s*[-+]\s*«")
 _WORDED = re.compile(r"[如若]果?(?P<condition>.+?)[,，](?:那么|则)")
 _WORDS_OF = {"<": "小于", "<=": "小于或等于", ">": "大于", ">=": "大于或等于"}
 
@@ -225,13 +227,15 @@ class _Compiler:
         counted = self._counted(symbols)
         if counted is not None:
             return counted
+        if _ARITHMETIC.search(symbols) and not re.search(r"[∧∨¬]", symbols):
+            return self._said(symbols, rule)
         if not re.search(r"[«∧∨¬=<>\w]", symbols):
             return self._from_words(rule, index, seen)
         return self._parsed(symbols, rule, seen | {index})
 
     def _marked(self, symbols: str) -> str:
         """The symbols in half-width, with ``«F2»`` for the second fact and ``«R1»`` for the first rule."""
-        text = half_width(symbols).replace("[", "(").replace("]", ")").replace("\\", "")
+        text = half_width(symbols).translate(_BRACKETS)
         for fact in sorted(self._facts, key=lambda fact: -len(fact.name)):
             if len(fact.name) > 1:
                 text = text.replace(half_width(fact.name), f"«F{fact.index + 1}»")
@@ -268,7 +272,11 @@ class _Compiler:
 
     def _parsed(self, symbols: str, rule: LogicalRule, seen: frozenset[int]) -> Node | None:
         tokens = [token for token in _TOKEN.findall(symbols) if token.strip()]
-        return _Parser(tokens, lambda text: self._atom(text, rule, seen)).parsed()
+        parser = _Parser(tokens, lambda text: self._atom(text, rule, seen))
+        condition = parser.parsed()
+        if parser.rest.strip("()"):
+            self._problems.append(f"规则“{rule.symbols.strip()}”从“{parser.rest}”起无法识别")
+        return condition
 
     def _atom(self, text: str, rule: LogicalRule, seen: frozenset[int]) -> Node | None:
         truth = _TRUTH.get(text.strip().lower())
@@ -335,7 +343,8 @@ class _Compiler:
             alike = max(self._facts, key=lambda fact: _likeness(plain, fact.name))
             if _likeness(plain, alike.name) >= 0.5:
                 return alike.statement()
-            return Statement(plain)
+            if len(re.findall(r"\w", plain)) > 1:
+                return Statement(plain)
         words = _WORDED.search(rule.words)
         if words and not re.search(r"Logical|Fact", words["condition"], re.IGNORECASE):
             return Statement(words["condition"].strip())
@@ -361,6 +370,11 @@ class _Parser:
         self._atom = atom
         self._position = 0
         self._depth = 0
+
+    @property
+    def rest(self) -> str:
+        """What was not read."""
+        return "".join(self._tokens[self._position :]).strip()
 
     def parsed(self) -> Node | None:
         return self._joined("∨", lambda: self._joined("∧", self._factor, conjunction), disjunction)

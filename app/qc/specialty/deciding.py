@@ -18,7 +18,7 @@ from app.qc.specialty.indicator import Indicator
 from app.records.model import Span
 
 Engine = Literal["rule", "llm"]
-OPEN_FROM, OPEN_TO = 0.2, 0.9
+NAMED_IN_FULL = 0.9
 _CERTAIN_LOG_ODDS = 6.0
 _COMPARED_LOG_ODDS = 3.0
 _FEW = 0.35
@@ -180,8 +180,7 @@ def _detected_features(found: Detected) -> dict[str, float]:
 
 
 def _asked_features(note: str, statement: Statement, found: Detected, asker: Asker) -> dict[str, float]:
-    """The model's log-odds; asked only what the words of the note leave open."""
-    is_open = OPEN_FROM <= found.note < OPEN_TO or statement.comparison is not None
-    if found.compared is not None or not is_open:
+    """The model's log-odds; not asked where the words or numbers of the note say all."""
+    if found.compared is not None or found.note >= NAMED_IN_FULL and statement.comparison is None:
         return {"asked": 0.0, "model": 0.0}
     return {"asked": 1.0, "model": logit(asker.probability(asker.prompts.fact, note, statement.text))}
