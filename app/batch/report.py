@@ -110,7 +110,7 @@ def _part(part: Part) -> dict[str, Any]:
 
 
 def _indicator(value: IndicatorValue) -> dict[str, Any]:
-    interval = value.interval
+    interval, possible = value.interval, value.possible
     return {
         "code": value.indicator.code,
         "title": value.indicator.title,
@@ -119,6 +119,7 @@ def _indicator(value: IndicatorValue) -> dict[str, Any]:
         "share": _share(value.share),
         "interval": [_share(interval.low), _share(interval.high)] if interval else None,
         "undetermined": value.undetermined,
+        "possible": [_share(possible.low), _share(possible.high)] if possible else None,
         "lower_is_better": value.indicator.lower_is_better,
         "missing_rules": list(value.missing_rules),
         "reason": value.reason_without_value or None,

@@ -135,11 +135,12 @@ def rules(statistics: Statistics, part: Part, *, only_defects: bool) -> Table:
 def indicators(statistics: Statistics, part: Part) -> Table:
     """The 27 national indicators."""
     columns = (
-        "代码", "指标", "分子", "分母", "比率", "95%区间下限", "95%区间上限", "无法判定", "方向", "说明",
+        "代码", "指标", "分子", "分母", "比率", "95%区间下限", "95%区间上限", "无法判定", "可能的最低", "可能的最高", "方向", "说明",
     )  # fmt: skip
     note = (
         "病案管理质量控制指标（2021年版）。以病历为单位：对应规则任一为缺陷即不符合；全部不适用的不在分母内；"
-        "没有缺陷而有规则无法判定的单列，分子、分母都不计。区间为 Wilson 法。"
+        "没有缺陷而有规则无法判定的单列，分子、分母都不计。区间为 Wilson 法，只反映抽样的波动；"
+        "可能的最低（最高）是无法判定的全都不在（在）分子时的比率。"
     )
     return Table("国家指标", columns, [_indicator(v) for v in statistics.indicator_values(part)], note)
 
@@ -275,9 +276,13 @@ def _findings(store: Store) -> Iterator[tuple[Cell, ...]]:
 
 def _indicator(value: IndicatorValue) -> tuple[Cell, ...]:
     indicator = value.indicator
-    interval = value.interval
+    interval, possible = value.interval, value.possible
     counted = not value.reason_without_value or bool(value.undetermined)
-    lacking = [f"未启用规则 {'、'.join(value.missing_rules)}"] if value.missing_rules and counted else []
+    lacking = (
+        [f"没有运行规则 {'、'.join(value.missing_rules)}，未见缺陷的记为无法判定"]
+        if value.missing_rules and counted
+        else []
+    )
     remarks = [part for part in (value.reason_without_value, *lacking, indicator.note) if part]
     return (
         Link(indicator.code, indicator_page(indicator.code)) if counted else indicator.code,
@@ -288,6 +293,8 @@ def _indicator(value: IndicatorValue) -> tuple[Cell, ...]:
         Share(interval.low if interval else None),
         Share(interval.high if interval else None),
         value.undetermined if counted else None,
+        Share(possible.low if possible else None),
+        Share(possible.high if possible else None),
         "越低越好" if indicator.lower_is_better else "" if indicator.not_computable else "越高越好",
         "；".join(remarks),
     )

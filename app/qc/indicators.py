@@ -63,7 +63,10 @@ class Indicator(BaseModel):
     def standing(
         self, outcomes: Mapping[str, Outcome], grade: Grade | None, *, is_discharged: bool
     ) -> Standing:
-        """Where one record stands, by the outcomes of its rules and its grade."""
+        """Where one record stands, by the outcomes of its rules and its grade.
+
+        A rule that was not run leaves open what it would have said.
+        """
         if self.not_computable or (self.discharged_only and not is_discharged):
             return "outside"
         if self.counts == "grade":
@@ -73,7 +76,7 @@ class Indicator(BaseModel):
             return "outside"
         if "defect" in found:
             return "numerator" if self.lower_is_better else "denominator_only"
-        if found != {"pass"}:
+        if found != {"pass"} or not outcomes.keys() >= set(self.rules):
             return "undetermined"
         return "denominator_only" if self.lower_is_better else "numerator"
 
@@ -102,6 +105,17 @@ class IndicatorValue(NamedTuple):
     def share(self) -> float | None:
         """Numerator over denominator; ``None`` where it cannot be computed."""
         return None if self.reason_without_value else self.numerator / self.denominator
+
+    @property
+    def possible(self) -> Interval | None:
+        """The share if none, and if all, of what could not be judged belonged to the numerator.
+
+        ``None`` where everything was judged, or nothing is there.
+        """
+        whole = self.denominator + self.undetermined
+        if not self.undetermined:
+            return None
+        return Interval(self.numerator / whole, (self.numerator + self.undetermined) / whole)
 
     @property
     def interval(self) -> Interval | None:

@@ -41,7 +41,20 @@ def test_twenty_four_of_twenty_seven_can_be_computed():
     ],
 )  # fmt: skip
 def test_standing_of_a_record(code, outcomes, discharged, standing):
-    assert BY_CODE[code].standing(outcomes, "甲", is_discharged=discharged) == standing
+    others = dict.fromkeys(BY_CODE[code].rules, "not_applicable")
+    assert BY_CODE[code].standing(others | outcomes, "甲", is_discharged=discharged) == standing
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "standing"),
+    [
+        ({"F-310": "pass"}, "undetermined"),
+        ({"F-310": "defect"}, "denominator_only"),
+        ({"F-310": "not_applicable"}, "outside"),
+    ],
+)
+def test_a_rule_that_was_not_run_leaves_the_record_open(outcomes, standing):
+    assert BY_CODE["MER-TL-02"].standing(outcomes, "甲", is_discharged=True) == standing
 
 
 @pytest.mark.parametrize(
@@ -71,6 +84,8 @@ def test_a_value_counts_numerator_within_denominator(counts):
     value = value_of(BY_CODE["MER-TL-02"], counts, ["F-310", "F-311"])
     assert value.numerator <= value.denominator
     assert value.undetermined == counts.get("undetermined", 0)
+    if value.possible and value.share is not None:
+        assert value.possible.low <= value.share <= value.possible.high
     if value.share is None:
         assert value.denominator == 0
         assert value.interval is None

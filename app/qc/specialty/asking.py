@@ -75,12 +75,18 @@ class Asker:
 
 
 def windows(note: str) -> list[str]:
-    """The note in pieces of whole sentences of about ``WINDOW_CHARACTERS`` each; mostly one."""
+    """The note in pieces of whole sentences, of at most ``WINDOW_CHARACTERS`` each; mostly one.
+
+    A sentence that is longer itself is cut.
+    """
     pieces: list[str] = []
     start = end = 0
     for sentence in split_sentences(note):
         if sentence.end - start > WINDOW_CHARACTERS and end > start:
             pieces.append(note[start:end])
             start = sentence.start
+        while sentence.end - start > WINDOW_CHARACTERS:
+            pieces.append(note[start : start + WINDOW_CHARACTERS])
+            start += WINDOW_CHARACTERS
         end = sentence.end
     return [*pieces, note[start:end]] if end > start else pieces or [note]

@@ -1,6 +1,5 @@
 """From words and answers to a verdict, and fitting what decides."""
 
-import math
 from datetime import date
 
 import pytest
@@ -179,9 +178,10 @@ def test_a_model_without_calibration_takes_no_part_in_the_verdict():
     assert (decision.value, decision.reason) == (False, "所用模型没有校准，只按文字判断")
 
 
-@given(st.text(alphabet="病历，。\n a", max_size=60).map(lambda text: text * 80))
+@pytest.mark.parametrize(
+    "note", ["", "字" * 5000, "一句话。" * 1500, f"短。{'长' * 4400}。尾。", "a b " * 1200]
+)
 def test_windows_are_bounded_and_keep_every_word(note):
     pieces = windows(note)
-    assert all(len(piece) <= 2 * WINDOW_CHARACTERS for piece in pieces)
-    kept = "".join("".join(piece.split()) for piece in pieces)
-    assert math.isclose(len(kept), len("".join(note.split())))
+    assert all(len(piece) <= WINDOW_CHARACTERS for piece in pieces)
+    assert "".join("".join(pieces).split()) == "".join(note.split())
