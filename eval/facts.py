@@ -177,11 +177,12 @@ def _share(part: int, whole: int) -> float:
 
 def _entries(text: str, path: Path) -> Any:  # noqa: ANN401  # any JSON value
     try:
-        return json.loads(text)
-    except json.JSONDecodeError as whole:
+        whole = json.loads(text)
+        return whole if isinstance(whole, list) else [whole]
+    except json.JSONDecodeError as error:
         try:
             return [json.loads(line) for line in text.splitlines() if line.strip()]
         except json.JSONDecodeError:
             raise UserError(
-                f"{path} 不是 JSON（第 {whole.lineno} 行第 {whole.colno} 列有误），请检查文件。"
-            ) from whole
+                f"{path} 不是 JSON（第 {error.lineno} 行第 {error.colno} 列有误），请检查文件。"
+            ) from error

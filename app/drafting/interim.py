@@ -66,12 +66,21 @@ def date_of_summary(stay: Stay) -> Iterator[DraftSentence]:
 
 
 def present_diagnoses(stay: Stay) -> Iterator[DraftSentence]:
-    """目前诊断: corrected, else as the last notes name them, else those of the admission, which then still hold."""
-    yield from (
-        recorded_diagnoses(stay, "修正")
-        or written_diagnoses(("目前诊断", "修正诊断", "确定诊断"), last_notes(stay))
-        or diagnoses_at_admission(stay)
-    )
+    """目前诊断: as the last notes name them, else those of the admission, after what has been corrected since.
+
+    Which diagnosis of the admission a correction replaces the data do not say, so both are named as what they are.
+    """
+    written = written_diagnoses(("目前诊断", "确定诊断"), last_notes(stay))
+    corrected = recorded_diagnoses(stay, "修正")
+    if written or not corrected:
+        yield from written or diagnoses_at_admission(stay)
+        return
+    yield from (_named("修正诊断", sentence) for sentence in corrected)
+    yield from (_named("入院诊断", sentence) for sentence in diagnoses_at_admission(stay))
+
+
+def _named(what: str, sentence: DraftSentence) -> DraftSentence:
+    return sentence.model_copy(update={"text": f"{what}：{sentence.text}"})
 
 
 def plans(stay: Stay) -> Iterator[DraftSentence]:

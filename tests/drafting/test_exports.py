@@ -3,8 +3,9 @@
 import io
 import json
 import re
-from datetime import datetime
+from datetime import UTC, datetime
 from html.parser import HTMLParser
+from shutil import copy
 
 import docx
 import pytest
@@ -13,6 +14,7 @@ from pypdf import PdfReader
 from app.drafting.export import FORMATS, check_suffix, export
 from app.drafting.export.markdown import plain
 from app.drafting.export.view import DraftView
+from app.drafting.review import Place, Reviewer, edit
 from app.errors import UserError
 from app.labelling.label import NOTICE
 from app.labelling.verify import verify
@@ -27,11 +29,25 @@ def draft():
     return finished(stay())[1]
 
 
+@pytest.fixture(scope="module")
+def exported(draft, tmp_path_factory):
+    """The draft in every format, written once."""
+    folder = tmp_path_factory.mktemp("exported")
+    for ending in FORMATS:
+        export(draft, stay(), folder / f"d{ending}", KEY)
+    return folder
+
+
 @pytest.fixture
-def written(draft, tmp_path):
-    def write(ending, draft=draft, record=None):
+def written(exported, tmp_path):
+    """Writes a draft; without one, gives a copy of the draft of this module."""
+
+    def write(ending, draft=None, record=None):
         path = tmp_path / f"d{ending}"
-        export(draft, record or stay(), path, KEY)
+        if draft:
+            export(draft, record or stay(), path, KEY)
+        else:
+            copy(exported / path.name, path)
         return path
 
     return write
@@ -152,6 +168,14 @@ def test_html_links_every_sentence_to_its_sources(written, draft):
         c.quote for s in draft.sections for x in s.sentences for c in x.citations if isinstance(c, Evidence)
     ]
     assert set(quotes) <= set(page.marks)
+
+
+def test_html_shows_who_decided_what(written, draft):
+    by = Reviewer("李某", datetime(2026, 5, 14, 11, 0, tzinfo=UTC))
+    page = written(".html", edit(draft, Place("入院情况", 0), "左侧胸痛3天。", by)).read_text("utf-8")
+    assert "不支持；李某 2026-05-14 19:00 修改" in page
+    assert re.search(r'<a class="sentence open" href="#s1">左侧胸痛3天。</a>', page)
+    assert page.count("sentence open") == 1
 
 
 def test_html_runs_and_loads_nothing(written):

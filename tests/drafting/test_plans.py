@@ -108,6 +108,12 @@ def test_interim_summary():
     assert all(resolves(record, citation) for citation in all_citations(draft))
 
 
+def test_corrected_diagnoses_stand_before_those_of_the_admission():
+    diagnoses = [{"stage": "修正", "name": "肺结核"}, {"stage": "入院", "name": "右下肺炎"}]
+    _, draft = finished(stay(diagnoses=diagnoses), document_type="阶段小结")
+    assert words(draft, "目前诊断") == ["修正诊断：肺结核", "入院诊断：右下肺炎"]
+
+
 def transferred():
     documents = [
         *stay().model_dump(mode="json")["documents"],

@@ -133,7 +133,7 @@ def test_what_an_annotator_answered(fact, result, truth):
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        ("", "没有条目|不是 JSON"),
+        ("", "是空文件"),
         ("[]", "没有条目"),
         ('{"unique_id": "甲"', "不是 JSON"),
         ('[{"unique_id": "甲", "patient note": "某", "label": "也许"}]', "第 1 条的 label"),

@@ -11,7 +11,7 @@ from app.drafting.draft import STATE_NAMES, VERDICT_NAMES, Draft
 from app.drafting.export.view import MISSING_HEADING, SIGNATURE, DraftView, Line, Source
 from app.labelling import html as html_label
 from app.labelling.label import Label
-from app.records.model import Document, Evidence, MedicalRecord
+from app.records.model import CHINA_TIME, Document, Evidence, MedicalRecord
 
 _AROUND = 60
 """Characters of the note shown on either side of a quote."""
@@ -50,6 +50,7 @@ def render(draft: Draft, record: MedicalRecord, key: bytes) -> bytes:
         excerpts=lambda line: [_excerpt(view, sources[number]) for number in line.numbers],
         id_of=lambda line: ids[id(line)],
         is_open=is_open,
+        local=lambda moment: f"{moment.astimezone(CHINA_TIME):%Y-%m-%d %H:%M}",
         documents=[(d, flatten(d, view.sources)) for d in record.documents or () if _is_cited(d, view)],
     )
     return html_label.write(page.encode(), Label.model_validate(draft.label), key)
@@ -57,7 +58,7 @@ def render(draft: Draft, record: MedicalRecord, key: bytes) -> bytes:
 
 def is_open(line: Line) -> bool:
     """Whether a reader must look at it before anything else."""
-    return line.sentence.verdict != "supported" and line.sentence.state == "generated"
+    return line.sentence.verdict != "supported" and line.sentence.state in ("generated", "edited")
 
 
 def flatten(document: Document, sources: tuple[Source, ...]) -> list[Piece]:

@@ -1,7 +1,7 @@
 """Whether a markedly abnormal result that the stay shows is dealt with: in the course notes, among the diagnoses."""
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import timedelta
 from functools import cached_property
 
@@ -19,12 +19,15 @@ from app.text.investigations import find_item, values_of
 from app.text.width import half_width
 
 _ELSEWHERE = re.compile("外院|院外|当地|社区|入院前|既往|年前|月前|天前|日前|门诊|急诊|曾|病史|术中")
-_NO_RESULT = re.compile("目标|维持|控制|低于|高于|大于|小于|超过|不足|若|如果|一旦|至少|以上|以下|参考|预计|→|升至|降至")
+_NO_RESULT = re.compile(
+    "目标|维持|控制|低于|高于|大于|小于|超过|不足|若|如果|一旦|至少|以上|以下|参考|预计|→|升至|降至"
+)
 _DEALT = re.compile(
     "考虑|分析|原因|由于|因(?!此)|所致|引起|有关|相关|提示|待查|排除|鉴别|警惕|补充?|输|停|予|给|用药|加用|改用|调整|纠正"
     "|复查|复测|监测|会诊|急诊|处理|处置|抢救|治疗方案|口服|静[滴推脉注]|肌注|泵|透析|止血|手术|通知|限制|溶血|标本"
     "|好转|缓解|恢复|无需|暂不"
 )
+_CLAUSE_ENDS = re.compile("[,。;\n]")
 _STOCK = re.compile("继续(?:目前|当前|原|现)?(?:治疗|观察|用药)(?:方案)?|给氧|予以观察|密切监测病情")
 _FOLLOWING = 2
 _OTHER_SPECIMEN = re.compile("尿|粪|便|痰|脑脊|胸水|腹水|引流|分泌")
@@ -53,9 +56,8 @@ def _dealt_with(half: str, span: Span) -> bool:
     end = span.end
     for _ in range(_FOLLOWING + 1):
         end = half.find("。", end) + 1 or len(half)
-    sentence = sentence_around(half, span)
-    start = half.rfind(sentence, 0, span.end)
-    return _DEALT.search(_STOCK.sub("", half[max(0, start) : end])) is not None
+    start = max(half.rfind(mark, 0, span.start) for mark in "。;\n") + 1
+    return _DEALT.search(_STOCK.sub("", half[start:end])) is not None
 
 
 class AbnormalUnhandled(Check, name="abnormal_unhandled"):
@@ -139,8 +141,9 @@ class AbnormalUnhandled(Check, name="abnormal_unhandled"):
 
 def _is_result(half: str, span: Span) -> bool:
     """Whether a value is one of this stay, not a goal, a limit, or from elsewhere."""
-    sentence = sentence_around(half, span)
-    return not _ELSEWHERE.search(sentence) and not _NO_RESULT.search(sentence)
+    before = _CLAUSE_ENDS.split(half[max(0, span.start - 20) : span.start])[-1]
+    after = _CLAUSE_ENDS.split(half[span.end : span.end + 20])[0]
+    return not _NO_RESULT.search(before + after) and not _ELSEWHERE.search(sentence_around(half, span))
 
 
 def _deals(case: Case, note: Document, result: LabResult) -> bool:
@@ -244,7 +247,7 @@ def _listed_names(case: Case, types: tuple[DocumentType, ...]) -> list[str]:
     return [name for name in names if name.strip()]
 
 
-def _at_diagnoses(case: Case, types: tuple[DocumentType, ...], details: dict[str, object]) -> Hit:
+def _at_diagnoses(case: Case, types: tuple[DocumentType, ...], details: Mapping[str, object]) -> Hit:
     for document in reversed(case.record.documents_of(*types)):
         section = case.reading(document).section("出院诊断", "入院诊断", "初步诊断")
         if section:
@@ -306,12 +309,14 @@ class AbnormalUntreated(Check, name="abnormal_untreated"):
         for order in case.record.orders or ():
             moments = (order.ordered_at, order.stopped_at)
             in_time = any(m and reported - timedelta(hours=2) <= m <= limit for m in moments)
-            if in_time and not is_cancelled(order) and re.search(value.remedy, half_width(order.content or "")):
+            if (
+                in_time
+                and not is_cancelled(order)
+                and re.search(value.remedy, half_width(order.content or ""))
+            ):
                 return PASSED
         notes = [n for n in notes_from(case, types, reported) if (w := written(n)) and w <= limit]
-        if any(
-            re.search(value.remedy, case.reading(n).half) or tells_result(case, n, result) for n in notes
-        ):
+        if any(re.search(value.remedy, case.reading(n).half) or tells_result(case, n, result) for n in notes):
             return PASSED
         details = {"result": lab_name(result), "reported": shown(reported), "hours": f"{self.hours:g}"}
         return defect(Hit(notes[0].id if notes else None, details=details))

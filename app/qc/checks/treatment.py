@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from functools import cached_property
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from pydantic import Field
 
@@ -182,10 +182,12 @@ class DrugChangeUnexplained(Check, name="drug_change_unexplained"):
     Attributes:
         words: drug group or class -> a pattern of general words that will do.
         hours: how far from the change a note may be finished.
+        changes: the changes that are judged.
     """
 
     words: dict[str, str]
     hours: float = Field(default=24, gt=0)
+    changes: tuple[Literal["使用", "停用"], ...] = ("使用", "停用")
 
     def rule_on(self, case: Case, applies_to: tuple[DocumentType, ...]) -> Ruling:
         """Judge each change and combine."""
@@ -194,6 +196,7 @@ class DrugChangeUnexplained(Check, name="drug_change_unexplained"):
             for group, words in self.words.items()
             for drug in systemic_drugs(case, (group,))
             for change in self._changes(case, drug)
+            if change[0] in self.changes
         ]
         return combine(rulings, none_reason="没有重要药物的变更")
 

@@ -181,6 +181,7 @@ def _detected_features(found: Detected) -> dict[str, float]:
 
 def _asked_features(note: str, statement: Statement, found: Detected, asker: Asker) -> dict[str, float]:
     """The model's log-odds; not asked where the words or numbers of the note say all."""
-    if found.compared is not None or found.note >= NAMED_IN_FULL and statement.comparison is None:
+    says_all = found.note >= NAMED_IN_FULL and statement.comparison is None
+    if says_all or found.compared is not None:
         return {"asked": 0.0, "model": 0.0}
     return {"asked": 1.0, "model": logit(asker.probability(asker.prompts.fact, note, statement.text))}

@@ -7,7 +7,7 @@ pairs); the sentence of the note that holds most of them is its evidence, and wh
 
 import re
 import unicodedata
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -37,6 +37,7 @@ _ROMAN_RANGE = re.compile(r"(?<![A-Za-z])([IV]{1,4})[-~至]([IV]{1,4})(?=[^A-Za-
 _ROMAN_PART = re.compile(r"(?<![A-Za-z])([IV]{1,4})[AaBbCc](?=区)")
 _LABELLED = re.compile(r"(?:第\s?)?\d{1,2}[RLrl]?(?:\s?[、,./和及]\s?(?:第\s?)?\d{1,2}[RLrl]?)*\s?[组区站]")
 _LABEL = "#"
+_COUNTED = re.compile(r"\s?(?:小时|分|岁|年|月|日|天|周|次|个|项|枚|%|[A-Za-z.])")
 _ALTERNATIVE = re.compile(r"或者?(?!等于|大于|小于)")
 _EXPLAINED = re.compile(r"\((?:包括|包含|如|例如|即|指)[^()]*\)")
 _WITHIN = re.compile(
@@ -44,9 +45,11 @@ _WITHIN = re.compile(
 )
 _HOURS = {"小时": 1.0, "分钟": 1 / 60, "天": 24.0, "日": 24.0, "周": 168.0}
 _ONSET = re.compile(r"发病|发作|起病|症状")
-_RESULT = re.compile(r"阳性|异常|转移")
+_RESULT = re.compile(r"(?P<of>.+?)(?:状态|结果)?为?(?P<value>阳性|阴性)\Z")
+_POSITIVE_RESULT = re.compile(r"阳性|\(\+|(?<!未)(?:查?见|累及)[^。;,]{0,4}癌|有癌|残留")
 _NEGATIVE_RESULT = re.compile(r"阴性|\(-+\)|未见|未查见|未找到|未累及|干净|无癌|正常")
 _WEIGHT_KNOWN = 2.0
+_WEIGHT_LABEL = 6.0
 
 
 class Detected(NamedTuple):
@@ -58,7 +61,7 @@ class Detected(NamedTuple):
         claimed: what that sentence says of it: 1 present, -1 absent, 0 uncertain or nothing found.
         planned: whether it is only asked for there.
         examination: 1 the examination named was made of the region named, -1 it was not, 0 none is named.
-        compared: the truth of the statement's comparison; ``None`` where it makes none or a number is missing.
+        compared: the truth of the statement's number, time or result; ``None`` where it gives none, or the note.
         denies: whether the statement itself denies something.
         span: the sentence; ``None`` where none holds anything of it.
     """
@@ -87,8 +90,9 @@ def detect(note: str, statement: Statement) -> Detected:
     """
     if statement.comparison:
         return _found(note, statement.text, _compare(note, statement.comparison))
-    elapsed = _elapsed(note, statement.text)
-    found = [_found(note, text, elapsed) for text in _ALTERNATIVE.split(statement.text) if text]
+    told = _elapsed(note, statement.text)
+    told = _resulted(note, statement.text) if told is None else told
+    found = [_found(note, text, told) for text in _ALTERNATIVE.split(statement.text) if text]
     return max(found, key=lambda each: (each.sentence, each.claimed))
 
 
@@ -101,29 +105,18 @@ def _found(note: str, text: str, compared: Truth) -> Detected:
         found_everywhere |= held
         weight = sum(units[i].weight for i in held) / total
         if weight > share:
-            best, share = (sentence, max(held, key=lambda i: units[i].weight)), weight
+            best, share = (sentence, [units[i] for i in held]), weight
     everywhere = sum(units[i].weight for i in found_everywhere) / total
     denies = re.search(_words()["denying"], text) is not None
     examination = _examined(half_width(note), text)
     if best is None:
         return Detected(0.0, everywhere, 0, False, examination, compared, denies, None)
-    sentence, unit = best
-    place = _place(note, sentence.span, units[unit])
-    claimed = _claimed(note, place, text)
+    sentence, named = best
+    place = _place(note, sentence.span, named)
+    claimed = {Assertion.PRESENT: 1, Assertion.ABSENT: -1, Assertion.UNCERTAIN: 0}[assertion_at(note, place)]
     before = note[max(sentence.span.start, place.start - 20) : place.start]
     planned = re.search(_words()["planned"], before) is not None
     return Detected(share, everywhere, claimed, planned, examination, compared, denies, sentence.span)
-
-
-def _claimed(note: str, place: Span, statement: str) -> int:
-    """What the clause says of the mention; of a result (切缘阳性) also by the words that follow it."""
-    if _RESULT.search(statement) and _NEGATIVE_RESULT.search(_clause_after(half_width(note), place.end)):
-        return -1
-    return {Assertion.PRESENT: 1, Assertion.ABSENT: -1, Assertion.UNCERTAIN: 0}[assertion_at(note, place)]
-
-
-def _clause_after(half: str, end: int) -> str:
-    return re.split(r"[。;,\n]", half[end : end + 30])[0]
 
 
 class _Folded(NamedTuple):
@@ -162,14 +155,22 @@ def _units(text: str) -> tuple[_Unit, ...]:
     for filler in sorted(_words()["fillers"], key=len, reverse=True):
         folded = folded.replace(filler, "、")
     for token in _LATIN.finditer(folded):
-        is_label = re.fullmatch(r"\d{1,2}", token[0]) and re.match(
-            r"\s?(?:[组区站、]|\Z)", folded[token.end() :]
-        )
-        units.append(_Unit((f"{_LABEL}{token[0]} " if is_label else token[0],), _WEIGHT_KNOWN))
+        number = re.fullmatch(r"\d{1,2}", token[0]) and not _COUNTED.match(folded, token.end())
+        if number or token[0] in _ROMAN:
+            units.append(_Unit(_label_forms(token[0]), _WEIGHT_LABEL))
+        else:
+            units.append(_Unit((token[0],), _WEIGHT_KNOWN))
     for piece in re.findall(r"[\u4e00-\u9fff]+", folded):
         pairs = [piece[i : i + 2] for i in range(len(piece) - 1)] or [piece]
         units += [_Unit((pair,), 1.0 if len(pair) > 1 else 0.5) for pair in pairs]
     return tuple(units)
+
+
+def _label_forms(label: str) -> tuple[str, ...]:
+    """A station as notes number it: II is also 2, but 2 is not II."""
+    if label in _ROMAN:
+        return label, f"{_LABEL}{_ROMAN.index(label) + 1} "
+    return (f"{_LABEL}{label} ",)
 
 
 def _holds(sentence: str, unit: _Unit) -> bool:
@@ -185,14 +186,15 @@ def _form(form: str) -> re.Pattern[str]:
     return re.compile(rf"(?<![A-Za-z0-9.]){re.escape(form)}(?![A-Za-z]|\d|\.\d)", re.IGNORECASE)
 
 
-def _place(note: str, sentence: Span, unit: _Unit) -> Span:
-    """Where in the sentence the unit stands; the sentence's beginning where only its folded form holds it."""
+def _place(note: str, sentence: Span, units: Sequence[_Unit]) -> Span:
+    """Where in the sentence the weightiest unit stands that it spells; else the sentence's beginning."""
     half = half_width(note)
-    for form in unit.forms:
-        start = half.find(form, sentence.start, sentence.end)
-        if start >= 0:
-            return Span(start, start + len(form))
-    return Span(sentence.start, min(sentence.start + 1, sentence.end))
+    for unit in sorted(units, key=lambda unit: -unit.weight):
+        for form in unit.forms:
+            start = half.find(form, sentence.start, sentence.end)
+            if start >= 0:
+                return Span(start, start + len(form))
+    return Span(sentence.start, sentence.start + 1)
 
 
 def _examined(half: str, statement: str) -> int:
@@ -242,6 +244,24 @@ def _elapsed(note: str, statement: str) -> Truth:
     if stated is None or stated.maximum_days is None:
         return None
     return stated.maximum_days * 24 <= float(within[1]) * _HOURS[within[2]]
+
+
+def _resulted(note: str, statement: str) -> Truth:
+    """Whether the result that a statement gives (切缘为阳性) is the one that the note gives."""
+    stated = _RESULT.search(statement)
+    if not stated:
+        return None
+    half, names = half_width(note), [name for name in _measures() if name in stated["of"]]
+    named = max(names, key=lambda name: (stated["of"].rfind(name), len(name)), default=None)
+    if named is None:
+        return None
+    mentions = re.finditer("|".join(map(re.escape, (named, *_measures()[named]))), half)
+    clauses = [re.split(r"[。;,\n]", half[each.end() : each.end() + 30])[0] for each in mentions]
+    if any(_NEGATIVE_RESULT.search(clause) is None and _POSITIVE_RESULT.search(clause) for clause in clauses):
+        return stated["value"] == "阳性"
+    if any(_NEGATIVE_RESULT.search(clause) for clause in clauses):
+        return stated["value"] == "阴性"
+    return None
 
 
 def _value(note: str, measure: str) -> float | None:

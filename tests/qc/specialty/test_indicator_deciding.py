@@ -110,7 +110,7 @@ def test_too_little_is_refused(groups, of_each):
 def test_a_damaged_calibration_is_named(tmp_path):
     path = tmp_path / "坏.json"
     path.write_text('{"format": "bingli/calibration/1"}', "utf-8")
-    with pytest.raises(UserError, match="校准文件 .*坏.json 有误"):
+    with pytest.raises(UserError, match=r"校准文件 .*坏\.json 有误"):
         load_calibration(path)
 
 

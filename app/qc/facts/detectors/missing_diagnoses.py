@@ -65,7 +65,7 @@ def _diseases(reading: Reading, listed: str) -> Iterator[_Missing]:
                 yield _Missing(mention.term, mention.span)
 
 
-_TEST = re.compile(r"表面|[eE核]?抗[原体]|两对半|[五六]项|DNA|筛查|疫苗|家族")
+_TEST = re.compile(r"表面|[eE核]?抗[原体]|相关抗|标[志记]物|两对半|[五六]项|DNA|筛查|疫苗|家族")
 
 
 @cache
@@ -88,7 +88,8 @@ def _conclusions(reading: Reading, listed: str) -> Iterator[_Missing]:
 
 def _said(reading: Reading, section: Section, name: str) -> Span | None:
     for match in _finding_pattern(name, "said").finditer(reading.half, *section.body):
-        if assertion_at(reading.half, span_of(match)) is not Assertion.ABSENT:
+        names_a_test = _TEST.match(reading.half, match.end())
+        if not names_a_test and assertion_at(reading.half, span_of(match)) is not Assertion.ABSENT:
             return span_of(match)
     return None
 
