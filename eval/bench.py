@@ -205,11 +205,11 @@ class _TimedChecker(Checker):
         return timed
 
     def _rule_on(self, rule: Rule, case: Case, questions: Any) -> Any:  # noqa: ANN401 - as the engine passes them
-        begun = time.perf_counter()
+        begun = time.process_time()
         try:
             return super()._rule_on(rule, case, questions)
         finally:
-            self.spent[rule.code] += time.perf_counter() - begun  # type: ignore[assignment]
+            self.spent[rule.code] += time.process_time() - begun  # type: ignore[assignment]
 
 
 def _rule_costs(checker: Checker, lines: Sequence[bytes]) -> tuple[RuleCost, ...]:

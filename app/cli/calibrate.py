@@ -18,7 +18,8 @@ def calibrate(
         IndicatorFormat, typer.Option("--format", help="标注的格式")
     ] = IndicatorFormat.CMQCIC,
     out: Annotated[
-        Path | None, typer.Option("--out", help="写入的文件夹（缺省：程序自带的 rules/calibration）")
+        Path | None,
+        typer.Option("--out", help="写入的文件夹（缺省：数据文件夹的 calibration，优先于程序自带的）"),
     ] = None,
     output_format: Annotated[Format, typer.Option("--format-out", help="输出格式")] = Format.TEXT,
     model: Annotated[str | None, typer.Option("--model", help="模型名称或 OpenAI 协议服务的网址")] = None,
@@ -37,7 +38,7 @@ def calibrate(
     from app.qc.calibration import store_calibration
     from app.qc.specialty.fitting import calibrate as fit
     from app.qc.specialty.indicator import load_indicators
-    from app.qc.specialty.judging import CALIBRATIONS, DETECTORS, WITH_MODEL
+    from app.qc.specialty.judging import DETECTORS, WITH_MODEL, calibration_folder
     from app.qc.specialty.opening import open_judge
     from app.records.model import CHINA_TIME
     from app.settings import load_settings
@@ -45,14 +46,15 @@ def calibrate(
 
     items, defined = load_items(labels), load_indicators(indicators)
     require_indicators(items, defined)
-    with open_judge(load_settings(model=model), defined, use_model=not no_model) as judge:
+    settings = load_settings(model=model)
+    with open_judge(settings, defined, use_model=not no_model) as judge:
         learnt = examples(judge, items)
         shown = track(
             learnt, "读取", len(items), console=progress_console, disable=not progress_console.is_terminal
         )
         name, engine = (WITH_MODEL, judge.engine) if judge.engine else (DETECTORS, DETECTORS)
         calibration = fit(name, engine or DETECTORS, list(shown), datetime.now(CHINA_TIME).date())
-    path = (out or CALIBRATIONS) / f"{name}.json"
+    path = (out or calibration_folder(settings)) / f"{name}.json"
     store_calibration(calibration, path)
     scores = calibration.cross_validated
     if output_format is Format.JSON:

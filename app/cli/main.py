@@ -5,6 +5,7 @@ import sys
 import typer
 from typer.exceptions import Abort, TyperException
 
+from app.cli.audit import audit
 from app.cli.check import check
 from app.cli.draft import draft
 from app.cli.evaluate import eval_app
@@ -28,6 +29,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command()(check)
+app.command()(audit)
 app.command()(draft)
 app.command()(verify)
 app.add_typer(label_app, name="label")

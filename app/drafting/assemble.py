@@ -1,5 +1,6 @@
 """A draft, sentence by sentence: composed and written parts in order, each one verified, then the whole."""
 
+import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -183,5 +184,5 @@ class Drafting:
             created_at=at,
         )
         content = draft.model_dump(mode="json")
-        label: Label = new_label(producer, key, draft.model_dump_json(), at)
+        label: Label = new_label(producer, key, json.dumps(content), at)
         return Draft.model_validate(labelled(content, label, key))

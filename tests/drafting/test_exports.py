@@ -358,3 +358,16 @@ def test_damaged_fhir_is_refused(tmp_path, text):
     path.write_text(text, "utf-8")
     with pytest.raises(UserError, match="FHIR"):
         verify(path, KEY)
+
+
+# --- characters that no page can hold ---
+
+
+@pytest.mark.parametrize("character", ["\0", "\x0b", "\x1b", "\u2028", "\ud800", "\ufffe", "😀", "\r\n"])
+def test_any_character_of_a_record_can_be_exported(tmp_path, character):
+    text = f"主诉：胸{character}痛3天。"
+    record = stay(patient={"name": f"试{character}某"}, documents=[note("D1", "入院记录", text, None)])
+    _, draft = finished(record)
+    for ending in (".json", ".fhir.json", ".docx", ".html", ".md"):
+        export(draft, record, tmp_path / f"d{ending}", KEY)
+        assert verify(tmp_path / f"d{ending}", KEY).status == "whole"

@@ -131,6 +131,21 @@ def test_an_invention_never_reaches_the_draft(source, lie, tmp_path):
     assert lie in [removed.text for removed in drafting.tally.replaced]
 
 
+@pytest.mark.parametrize(
+    ("text", "is_told"),
+    [
+        ("引流液由淡红转鲜红且每小时超过50ml提示出血，转黄绿提示胆漏。", False),
+        ("收缩压超过160mmHg及时通知值班医师。", False),
+        ("引流液由淡红转为黄绿，提示胆漏，予腹腔引流。", True),
+        ("收缩压升至172mmHg，予硝苯地平10mg口服。", True),
+    ],
+)
+def test_what_to_watch_for_is_not_told_as_having_happened(text, is_told):
+    record = stay(documents=[note("D1", "术后首次病程记录", text, "2026-05-08T09:00:00+08:00")])
+    _, draft = finished(record)
+    assert (text in "".join(words(draft, "诊疗经过"))) == is_told
+
+
 # --- somebody else's notes ---
 
 STRANGER = "姓名：王二妹　性别：女　年龄：29岁\n患者今日突发大出血，急诊行剖宫产术。"

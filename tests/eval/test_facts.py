@@ -10,6 +10,7 @@ from app.cli.calibrate import calibrate
 from app.cli.evaluate_facts import evaluate_facts
 from app.cli.import_rules import import_rules
 from app.errors import UserError
+from app.qc.specialty.judging import load_calibrations
 from eval.facts import Evaluation, Judged, LabelledFact, LabelledItem, load_items
 
 INDICATORS = {
@@ -82,10 +83,17 @@ def test_the_table_of_the_command(files):
 
 def test_calibrating_writes_what_decides(files, tmp_path):
     items, indicators = files
-    options = ["--indicators", indicators, "--no-model", "--out", tmp_path / "校准"]
-    assert "72 条、6 个指标" in run(calibrate, items, *options).stdout
-    kept = json.loads((tmp_path / "校准" / "indicators-detectors.json").read_text("utf-8"))
+    assert "72 条、6 个指标" in run(calibrate, items, "--indicators", indicators, "--no-model").stdout
+    kept = json.loads((tmp_path / "data" / "calibration" / "indicators-detectors.json").read_text("utf-8"))
     assert (kept["n"], kept["groups"], kept["cross_validated"]["right"]) == (72, 6, 72)
+
+
+def test_a_hospitals_own_calibration_goes_first(files, tmp_path):
+    items, indicators = files
+    run(calibrate, items, "--indicators", indicators, "--no-model")
+    own = tmp_path / "data" / "calibration"
+    assert load_calibrations(None, own).detectors.n == 72
+    assert load_calibrations(None, tmp_path / "无").detectors.n != 72
 
 
 def test_importing_tries_the_examples(files):

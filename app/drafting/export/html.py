@@ -51,7 +51,7 @@ def render(draft: Draft, record: MedicalRecord, key: bytes) -> bytes:
         id_of=lambda line: ids[id(line)],
         is_open=is_open,
         local=lambda moment: f"{moment.astimezone(CHINA_TIME):%Y-%m-%d %H:%M}",
-        documents=[(d, flatten(d, view.sources)) for d in record.documents or () if _is_cited(d, view)],
+        documents=[(d, flatten(d, view.sources)) for d in view.record.documents or () if _is_cited(d, view)],
     )
     return html_label.write(page.encode(), Label.model_validate(draft.label), key)
 

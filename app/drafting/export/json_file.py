@@ -10,5 +10,5 @@ from app.records.model import MedicalRecord
 
 def render(draft: Draft, record: MedicalRecord, key: bytes) -> bytes:
     """The labelled draft as UTF-8 JSON, indented; what it cites is in the record."""
-    content = json.dumps(draft.model_dump(mode="json"), ensure_ascii=False).encode()
+    content = json.dumps(draft.model_dump(mode="json")).encode()
     return json_label.write(content, Label.model_validate(draft.label), key)

@@ -21,6 +21,7 @@ _LISTED = (
     "入院诊断", "出院诊断", "死亡诊断", "目前诊断", "出院医嘱", "诊疗计划", "转科目的及注意事项", "待核实",
 )  # fmt: skip
 _NEW_PARAGRAPH = re.compile(r"\d{1,2}月\d{1,2}日：|住院期间用药：")
+_UNPRINTABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 _UNCERTAIN = "［未核验］"
 _STOPS = "。；！？，："
 _COLLECTIONS = {
@@ -88,13 +89,18 @@ class Missing(NamedTuple):
 
 
 class DraftView:
-    """One draft beside its record; rejected sentences are not shown."""
+    """One draft beside its record; rejected sentences are not shown.
+
+    Attributes:
+        draft: with characters that no page can hold replaced, one by one, so that offsets hold.
+        record: likewise.
+    """
 
     def __init__(self, draft: Draft, record: MedicalRecord) -> None:
-        self.draft = draft
-        self.record = record
+        self.draft = Draft.model_validate(_printable(draft.model_dump()))
+        self.record = MedicalRecord.model_validate(_printable(record.model_dump(by_alias=True)))
         self._numbers: dict[Citation, int] = {}
-        self.blocks = tuple(self._block(s) for s in draft.sections if s.name not in _HEAD_SECTIONS)
+        self.blocks = tuple(self._block(s) for s in self.draft.sections if s.name not in _HEAD_SECTIONS)
         self.sources = tuple(self._source(number, c) for c, number in self._numbers.items())
 
     @property
@@ -176,6 +182,19 @@ class DraftView:
         """The entries of the structured data in words."""
         stay = Stay(self.record)
         return {item.citation: item.dated_text for item in (*stay.data, *stay.named)}
+
+
+def _printable(value: object) -> object:
+    """The value with U+FFFD for every character that XML 1.0 forbids."""
+    match value:
+        case str():
+            return _UNPRINTABLE.sub("\ufffd", value)
+        case dict():
+            return {name: _printable(member) for name, member in value.items()}
+        case list() | tuple():
+            return [_printable(member) for member in value]
+        case _:
+            return value
 
 
 def _shown(section: DraftSection) -> tuple[DraftSentence, ...]:

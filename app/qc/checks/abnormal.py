@@ -13,7 +13,7 @@ from app.qc.checks.correspondence import notes_from, sentence_around, written
 from app.qc.checks.order_of_events import shown
 from app.qc.checks.results import Limits, number_of, tells_result
 from app.qc.ruling import PASSED, Hit, Ruling, combine, defect, not_applicable, not_yet, undetermined
-from app.qc.timeline import is_cancelled, later
+from app.qc.timeline import later
 from app.records.model import Document, DocumentType, LabResult, Span
 from app.text.investigations import find_item, values_of
 from app.text.width import half_width

@@ -306,7 +306,7 @@ class ExpectedUntold(Check, name="expected_untold"):
             d
             for d in case.record.documents_of(*types)
             if window.holds(d.event_at or d.completed_at)
-            and (self.titles is None or _pattern(self.titles).search(d.title or d.kind))
+            and (self.titles is None or _pattern(self.titles).search(_heading(d)))
         ]
 
     def _is_excused(self, case: Case) -> bool:
@@ -429,9 +429,12 @@ def _asserted(case: Case, words: str) -> str | None:
 def _is_told(case: Case, item: Expected, documents: list[Document]) -> bool:
     pattern = item.told_by
     return pattern is not None and any(
-        pattern.search(case.reading(d).half) or pattern.search(half_width(d.title or d.kind))
-        for d in documents
+        pattern.search(case.reading(d).half) or pattern.search(_heading(d)) for d in documents
     )
+
+
+def _heading(document: Document) -> str:
+    return half_width(f"{document.kind} {document.title or ''}")
 
 
 def _is_in_data(case: Case, item: Expected, window: _Window) -> bool:

@@ -5,7 +5,7 @@ from contextlib import ExitStack, contextmanager
 
 from app.qc.specialty.asking import Asker, indicator_prompts
 from app.qc.specialty.indicator import Indicators
-from app.qc.specialty.judging import IndicatorJudge
+from app.qc.specialty.judging import IndicatorJudge, calibration_folder
 from app.settings import Settings
 from app.storage.cache import ContentCache
 
@@ -27,4 +27,4 @@ def open_judge(settings: Settings, indicators: Indicators, *, use_model: bool) -
             model = stack.enter_context(open_model(settings))
             cache = stack.enter_context(ContentCache(settings.data_dir / ANSWER_CACHE))
             asker = Asker(model, indicator_prompts(), cache)
-        yield IndicatorJudge(indicators, asker)
+        yield IndicatorJudge(indicators, asker, calibration_folder(settings))
