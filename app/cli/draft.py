@@ -38,6 +38,8 @@ def draft(
     """起草出院记录等文书：句句有出处，查无实据的不写，漏写的列出。
 
     例：bingli draft examples/01-普外科-胆囊结石.json --out 出院记录.docx
+
+    bingli draft examples/01-普外科-胆囊结石.json --type 阶段小结 --out 阶段小结.pdf
     """
     from app.drafting.export import check_suffix
     from app.drafting.plan import plan_for

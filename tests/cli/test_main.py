@@ -59,7 +59,10 @@ def test_fail_on_nothing_so_grave(bingli, tmp_path):
         (["nonsense"], "没有命令 nonsense"),
         (["check", "x", "--no-such-option"], "没有选项 --no-such-option"),
         (["check", "x", "--type", "病史"], "没有文书类型“病史”；可用的有：门(急)诊病历、"),
-        (["check", "x", "--fail-on", "fatal"], "--fail-on 的取值“fatal”不在 'veto', 'major', 'minor', 'hint' 之内"),
+        (
+            ["check", "x", "--fail-on", "fatal"],
+            "--fail-on 的取值“fatal”不在 'veto', 'major', 'minor', 'hint' 之内",
+        ),
         (["check", "x", "--profile", "火星"], "找不到 x"),
         (["rules", "explain", "F-000"], "没有规则 F-000"),
     ],
@@ -78,7 +81,9 @@ def test_an_unknown_profile(bingli, note):
 
 
 @pytest.mark.parametrize(
-    "command", [[], ["check"], ["draft"], ["verify"], ["label"], ["rules"], ["kb"], ["models"], ["terms"], ["eval"]], ids=" ".join
+    "command",
+    [[], ["check"], ["draft"], ["verify"], ["label"], ["rules"], ["kb"], ["models"], ["terms"], ["eval"]],
+    ids=" ".join,
 )
 def test_every_command_has_help(bingli, command):
     status, out, _ = bingli(*command, "--help")

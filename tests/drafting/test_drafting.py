@@ -369,6 +369,7 @@ def test_verify_command_refuses(text, reason, tmp_path, capsys):
 
 
 @pytest.mark.model
+@pytest.mark.timeout(900)
 def test_an_example_drafted_by_the_embedded_model(examples, tmp_path):
     path = next(iter(sorted(examples.glob("*.json"))))
     record = MedicalRecord.model_validate(json.loads(path.read_text("utf-8")))

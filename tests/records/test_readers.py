@@ -130,7 +130,7 @@ def test_a_file_too_large_for_one_stay(tmp_path):
 
 
 def test_a_missing_file(tmp_path):
-    with pytest.raises(UserError, match="找不到 .*不在.json，请检查路径。"):
+    with pytest.raises(UserError, match=r"找不到 .*不在\.json，请检查路径。"):
         read_source(tmp_path / "不在.json")
 
 

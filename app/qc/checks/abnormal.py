@@ -309,11 +309,7 @@ class AbnormalUntreated(Check, name="abnormal_untreated"):
         for order in case.record.orders or ():
             moments = (order.ordered_at, order.stopped_at)
             in_time = any(m and reported - timedelta(hours=2) <= m <= limit for m in moments)
-            if (
-                in_time
-                and not is_cancelled(order)
-                and re.search(value.remedy, half_width(order.content or ""))
-            ):
+            if in_time and re.search(value.remedy, half_width(order.content or "")):
                 return PASSED
         notes = [n for n in notes_from(case, types, reported) if (w := written(n)) and w <= limit]
         if any(re.search(value.remedy, case.reading(n).half) or tells_result(case, n, result) for n in notes):

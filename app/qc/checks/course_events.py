@@ -14,6 +14,7 @@ from app.qc.checks.correspondence import notes_from, written
 from app.qc.checks.new_diagnosis import final_diagnoses
 from app.qc.checks.order_of_events import shown
 from app.qc.checks.treatment import DrugOrders, systemic_drugs
+from app.qc.facts.detectors.course import note_says_nothing
 from app.qc.ruling import PASSED, Hit, Ruling, combine, defect, not_applicable, not_yet, undetermined
 from app.qc.timeline import day_of, later
 from app.records.model import Document, DocumentType, Procedure, Span
@@ -270,3 +271,75 @@ class SecondOperationUnexplained(Check, name="second_operation_unexplained"):
             "at": shown(after.started_at),
         }
         return defect(Hit(notes[-1].id, details=details))
+
+
+class NotesSayNothing(Check, name="notes_say_nothing"):
+    """Several notes in a row that hold nothing but stock phrases.
+
+    Attributes:
+        in_a_row: from how many on.
+    """
+
+    in_a_row: int = Field(default=2, ge=2)
+
+    def rule_on(self, case: Case, applies_to: tuple[DocumentType, ...]) -> Ruling:
+        """Judge the notes in order of time."""
+        notes = sorted(
+            (d for d in case.record.documents_of(*applies_to) if written(d) and d.text.strip()),
+            key=lambda d: written(d),  # type: ignore[arg-type,return-value]
+        )
+        if len(notes) < self.in_a_row:
+            return not_applicable(f"{'、'.join(applies_to)}不足{self.in_a_row}份")
+        run: list[Document] = []
+        longest: list[Document] = []
+        for note in notes:
+            run = [*run, note] if note_says_nothing(case.reading(note)) else []
+            longest = max(longest, run, key=len)
+        if len(longest) < self.in_a_row:
+            return PASSED
+        quotes = tuple(d.evidence(_whole(d)) for d in longest)
+        return defect(Hit(longest[0].id, None, quotes, {"count": len(longest)}))
+
+
+def _whole(document: Document) -> Span:
+    text = document.text
+    return Span(len(text) - len(text.lstrip()), len(text.rstrip()))
+
+
+class TellingUnrecorded(Check, name="telling_unrecorded"):
+    """An event of which patient or family must be told, and no document of the types tells of telling anyone.
+
+    Attributes:
+        told: a pattern for words of telling, asking or consenting.
+        operations: whether operations are such events.
+        critical: whether being 病危 or 病重 is one.
+        against_advice: whether leaving against advice is one.
+    """
+
+    told: str
+    operations: bool = False
+    critical: bool = False
+    against_advice: bool = False
+
+    def rule_on(self, case: Case, applies_to: tuple[DocumentType, ...]) -> Ruling:
+        """Judge the stay."""
+        events = list(self._events(case))
+        if not events:
+            return not_applicable("没有需告知患方的重要事项")
+        documents = [d for d in case.record.documents_of(*applies_to) if d.text.strip()]
+        if not documents:
+            return undetermined(f"没有{'、'.join(applies_to[:2])}等文书")
+        if not case.is_over:
+            return not_applicable("患者在院，病程未完")
+        if any(re.search(self.told, case.reading(d).half) for d in documents):
+            return PASSED
+        return defect(Hit(documents[-1].id, details={"events": "、".join(events)}))
+
+    def _events(self, case: Case) -> Iterator[str]:
+        stay = case.record.encounter
+        if self.critical and stay.conditions:
+            yield stay.conditions[0].level
+        if self.operations and operations(case):
+            yield operations(case)[0].name or "手术"
+        if self.against_advice and stay.disposition == "非医嘱离院":
+            yield "非医嘱离院"

@@ -17,6 +17,7 @@ from app.text.width import half_width
 
 _DELIVERY = re.compile(r"分娩|顺产|平产|剖宫产|剖腹产|产钳|胎头吸引|接生|助产|单活胎|活婴|活产")
 _NO_DELIVERY = re.compile(r"史|瘢痕|疤痕|先兆|未临产|产后\d|产褥|引产术?后|流产")
+_EARLIER = re.compile(r"既往|前次|上次|曾|史|第[一二三]胎")
 _CAESAREAN = re.compile("剖宫产|剖腹产")
 _SEVERAL = re.compile("双胎|三胎|多胎|双胞胎|死胎|死产")
 _LOSS = re.compile(
@@ -37,6 +38,12 @@ def gave_birth(case: Case) -> tuple[str, bool] | None:
     names += [d.name for d in case.remembered(confirmed_diagnoses).last]
     found = next((n for n in names if _DELIVERY.search(n) and not _NO_DELIVERY.search(n)), None)
     return (found, any(_CAESAREAN.search(n) and not _NO_DELIVERY.search(n) for n in names)) if found else None
+
+
+def _is_earlier(half: str, match: re.Match[str]) -> bool:
+    """Whether the sentence up to a match speaks of an earlier delivery."""
+    start = max(half.rfind(mark, 0, match.start()) for mark in "。;\n") + 1
+    return _EARLIER.search(half, start, match.start()) is not None
 
 
 class PostpartumHaemorrhageUntold(Check, name="postpartum_haemorrhage_untold"):
@@ -68,6 +75,7 @@ class PostpartumHaemorrhageUntold(Check, name="postpartum_haemorrhage_untold"):
             (int(m["amount"]), d, Span(*m.span()))
             for d in case.record.documents_of(*applies_to)
             for m in _LOSS.finditer(case.reading(d).half)
+            if not _is_earlier(case.reading(d).half, m)
         ]
         if not losses:
             return undetermined("文书没有写分娩的出血量")
@@ -135,6 +143,8 @@ def _on_page(case: Case) -> Iterator[_Told]:
 def _told_in(case: Case, document: Document) -> Iterator[_Told]:
     half, source = case.reading(document).half, document.title or document.kind
     for match in _SEX.finditer(half):
-        yield _Told("性别", match["a"] or match["b"], source, document, Span(*match.span()))
+        if not _is_earlier(half, match):
+            yield _Told("性别", match["a"] or match["b"], source, document, Span(*match.span()))
     for match in _WEIGHT.finditer(half):
-        yield _Told("出生体重", match["grams"], source, document, Span(*match.span()))
+        if not _is_earlier(half, match):
+            yield _Told("出生体重", match["grams"], source, document, Span(*match.span()))

@@ -7,15 +7,21 @@ what lies between is left to reading.
 import re
 from functools import cache
 
-from app.qc.facts.detectors.base import Detection, detector
+from app.qc.facts.detectors.base import Detection, detector, is_empty, span_of
 from app.records.model import Span
-from app.text.assertion import find_mentions
+from app.text.assertion import Assertion, assertion_at, find_mentions
+from app.text.diagnoses import find_diagnoses
 from app.text.lexicons import load_terms
 from app.text.quantities import find_quantities
 from app.text.reading import Reading
 from app.text.sections import Section
+from app.text.width import half_width
 
 _ENOUGH_CONCRETE = 2
+_MUCH_CONCRETE = 4
+_LONGEST_BARE_LIST = 30
+_SHORTEST_ACCOUNT = 60
+_HEADING = 60
 _LONGEST_REMNANT = 8
 _BARE = frozenset({"手术", "术后", "不适", "好转"})
 _EXAMINATIONS = re.compile(
@@ -24,6 +30,38 @@ _EXAMINATIONS = re.compile(
 )
 _DECISION = re.compile(
     r"考虑|分析|提示|原因|建议|意见|加用|停用?|改用?|换用|调整|复查|加查|完善|会诊|手术|鉴别|支持|不支持|警惕|注意"
+)
+_OPEN = re.compile(r"待查|待排|待诊|\?|可能|考虑|原因不明|性质待定")
+_WEIGHED = re.compile(
+    r"本例|本患者|该患者|患者|本病例|不支持|不符合|可排除|可除外|予以?排除|暂不考虑|与.{0,6}不符"
+)
+_RANK = re.compile("副主任|主任|主治")
+_CLOCK = re.compile(r"\d{1,2}[::时]\d{0,2}")
+_OWN_RISK = re.compile(
+    r"患者|本例|高龄|合并|糖尿病|高血压|冠心病|肥胖|贫血|抗凝|抗血小板|阿司匹林|粘连|肺功能|心功能|肾功能|肝硬化|既往|血糖|血压"
+)
+_COMPLICATION = re.compile(
+    r"(?:突发|突然|术中)(?:大出血|室颤|心室颤动|心搏骤停|心跳骤停|低血压|过敏性休克)|误(?:伤|切|扎)|(?:胆管|输尿管|肠管|膀胱|血管|硬膜)(?:损伤|破裂|撕裂)"
+    r"|中转开[腹胸放]"
+)
+_DEALT_WITH = re.compile(
+    r"予|给|行|止血|修补|缝合|缝扎|压迫|吻合|输|抢救|复苏|除颤|升压|肾上腺素|麻黄碱|告知|家属|会诊|改|延长切口|处理|恢复|停"
+)
+_REACH_OF_MEASURE = 120
+_OPERATION_ASPECTS = tuple(
+    map(
+        re.compile,
+        (
+            "体位|仰卧|俯卧|侧卧|截石",
+            "切口|切开|穿刺|戳孔|入路|置入?镜|进镜|建立气腹",
+            "探查|术中[所可]?见|所见|见",
+            "切除|游离|分离|结扎|剥离|复位|置换|固定|吻合|缝扎|夹闭|置入|植入|修补",
+            "止血|冲洗|引流",
+            "标本|送检|病理",
+            "出血|输血|输液|尿量",
+            "清点|缝合|关闭|关腹|安返|清醒|术毕|手术顺利|包扎",
+        ),
+    )
 )
 
 
@@ -76,6 +114,134 @@ def round_gives_opinion(reading: Reading, section: Section | None) -> Detection 
     if not found and _says_nothing(_without_heading(scope.of(reading.half))):
         return Detection(False, (scope,))
     return None
+
+
+@detector
+def enough_of_this_patient(reading: Reading, section: Section | None) -> Detection | None:
+    """Whether a passage that sums up much holds several findings, results or measures of this patient."""
+    if section is None:
+        return None
+    found = _concrete(reading, section.body)
+    if len(found) >= _MUCH_CONCRETE:
+        return Detection(True, found[:_ENOUGH_CONCRETE])
+    if not found and _says_nothing(section.body.of(reading.half)):
+        return Detection(False, (section.body,))
+    return None
+
+
+@detector
+def diagnosis_is_open(reading: Reading, section: Section | None) -> Detection | None:
+    """Whether the first diagnosis of the list is still open (待查, 待排, ？)."""
+    if section is None:
+        return None
+    listed = find_diagnoses(reading.document.text, section.body)
+    if not listed:
+        return None
+    is_open = _OPEN.search(half_width(listed[0].name)) is not None
+    return Detection(is_open, (listed[0].span,))
+
+
+@detector
+def differential_analysed(reading: Reading, section: Section | None) -> Detection | None:
+    """Whether the differential diagnosis weighs the other diseases against this patient."""
+    if section is None or is_empty(reading, section):
+        return None
+    body = section.body.of(reading.half)
+    weighed = _WEIGHED.search(reading.half, section.body.start, section.body.end)
+    if weighed and _concrete(reading, section.body):
+        return Detection(True, (span_of(weighed),))
+    names_only = not weighed and not re.search("[:。;,]", body.strip().rstrip("。")) and "鉴别" in body
+    if names_only and len(body.strip()) <= _LONGEST_BARE_LIST:
+        return Detection(False, (section.body,))
+    return None
+
+
+@detector
+def round_is_by_chief(reading: Reading, section: Section | None) -> Detection | None:
+    """Whether the physician of a ward round is 副主任医师 or higher; ``None`` where no rank is given."""
+    document = reading.document
+    leading = [p.title for p in document.participants or () if p.role == "主持人" and p.title]
+    words = " ".join((*leading, document.title or "", reading.half[:_HEADING]))
+    rank = _RANK.search(words)
+    return Detection(rank.group() != "主治") if rank else None
+
+
+@detector
+def resuscitation_told(reading: Reading, section: Section | None) -> Detection | None:
+    """Whether the account of a resuscitation gives measures with doses, and times."""
+    if section is None:
+        return None
+    quantities = find_quantities(section.body.of(reading.half))
+    times = list(_CLOCK.finditer(reading.half, *section.body))
+    if len(quantities) >= _ENOUGH_CONCRETE and times:
+        return Detection(True, (quantities[0].span.shifted(section.body.start), span_of(times[0])))
+    return _bare(reading, section)
+
+
+@detector
+def operation_told(reading: Reading, section: Section | None) -> Detection | None:
+    """Whether the account of an operation covers most of what it must (position, findings, steps, specimen …)."""
+    if section is None or is_empty(reading, section):
+        return None
+    places = [m for aspect in _OPERATION_ASPECTS if (m := aspect.search(reading.half))]
+    if len(places) >= _MUCH_CONCRETE:
+        return Detection(True, (span_of(places[0]), span_of(places[-1])))
+    if len(places) <= 1 and len(section.body.of(reading.half).strip()) <= _SHORTEST_ACCOUNT:
+        return Detection(False, (section.body,))
+    return None
+
+
+@detector
+def complication_in_operation(reading: Reading, section: Section | None) -> Detection | None:
+    """Whether the record of an operation tells of a complication or an unforeseen event that happened."""
+    happened = _complications(reading)
+    return Detection(True, happened[:1]) if happened else Detection(False)
+
+
+@detector
+def complication_dealt_with(reading: Reading, section: Section | None) -> Detection | None:
+    """Whether the words after every complication say what was done about it."""
+    happened = _complications(reading)
+    if happened and all(
+        _DEALT_WITH.search(reading.half, span.end, span.end + _REACH_OF_MEASURE) for span in happened
+    ):
+        return Detection(True, happened)
+    if happened and not _DEALT_WITH.search(reading.half):
+        return Detection(False, happened)
+    return None
+
+
+def _complications(reading: Reading) -> tuple[Span, ...]:
+    places = (span_of(match) for match in _COMPLICATION.finditer(reading.half))
+    return tuple(p for p in places if assertion_at(reading.document.text, p) is Assertion.PRESENT)
+
+
+@detector
+def risks_of_this_patient(reading: Reading, section: Section | None) -> Detection | None:
+    """Whether the risks weigh what this patient brings (age, further diseases, drugs)."""
+    if section is None:
+        return None
+    own = _OWN_RISK.search(reading.half, section.body.start, section.body.end)
+    return Detection(True, (span_of(own),)) if own else _bare(reading, section)
+
+
+def _bare(reading: Reading, section: Section) -> Detection | None:
+    """False where a passage holds nothing concrete, else open."""
+    if not _concrete(reading, section.body) and _says_nothing(section.body.of(reading.half)):
+        return Detection(False, (section.body,))
+    return None
+
+
+def note_says_nothing(reading: Reading) -> bool:
+    """Whether a whole note holds nothing but stock phrases."""
+    text = re.sub(r"\d{4}[-年/]\d{1,2}[-月/]\d{1,2}日?|\d{1,2}:\d{2}|日常病程记录|病程记录", "", reading.half)
+    scope = Span(0, len(reading.half))
+    words = [span for span in _concrete(reading, scope) if not span.of(reading.half)[:1].isdigit()]
+    return bool(text.strip()) and not words and _says_nothing(_without_signature(text))
+
+
+def _without_signature(text: str) -> str:
+    return re.sub(r"(?:医师|医生|记录者)?签名[:\s]*[^\s。,]{0,6}", "", text)
 
 
 def _without_heading(text: str) -> str:
