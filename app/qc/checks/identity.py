@@ -23,7 +23,7 @@ _NARRATED = re.compile(r"(?P<sex>[男女])(?:性|(?=[,、]\s?\d))(?:患者)?(?:[
 _NARRATION_OPENS = re.compile(
     r"(?:\A|患者[,:\s]{0,2}|\n|1[.、]\s{0,2})(?:[\u4e00-\u9fff]{2,4}[,、])?(?:中?老年|中年|青年|青少年)?\Z"
 )
-_OTHER_PERSON = re.compile("受托|代理|家属|亲属|供者|产妇|母亲|监护|医师|护士|术者")
+_OTHER_PERSON = re.compile("受托|代理|家属|亲属|供者|产妇|[父母]亲|父母|妻子?|丈夫|儿子|女儿|子女|配偶|爱人|儿媳|女婿|[兄姐弟妹]|监护|医师|护士|术者")
 _CALLED = re.compile(r"患者(?P<name>[\u4e00-\u9fff]{2,3})[,:](?=[男女]|\d{1,3}岁)")
 _NO_NAME = re.compile("[男女老中青年性岁因于诉为系，其入由的]")
 _HOSPITAL_NUMBER = re.compile(r"住院号\s*:?\s*(?P<number>[A-Za-z]{0,4}\d[\dA-Za-z\-*]{3,20})")
