@@ -15,7 +15,7 @@ from app.qc.checks.results import Limits, number_of, tells_result
 from app.qc.ruling import PASSED, Hit, Ruling, combine, defect, not_applicable, not_yet, undetermined
 from app.qc.timeline import later
 from app.records.model import Document, DocumentType, LabResult, Span
-from app.text.investigations import find_item, values_of
+from app.text.investigations import find_item, item_names, values_of
 from app.text.width import half_width
 
 _ELSEWHERE = re.compile("外院|院外|当地|社区|入院前|既往|年前|月前|天前|日前|门诊|急诊|曾|病史|术中")
@@ -212,7 +212,7 @@ class AbnormalWithoutDiagnosis(Check, name="abnormal_without_diagnosis"):
         if implied.sex and implied.sex != case.record.patient.sex:
             return not_applicable("性别不符")
         same = sorted(
-            (r for r in results if r.reported_at and _is_item(implied.limits, r)),
+            (r for r in results if r.reported_at and implied.item in item_names(r.item or "")),
             key=lambda r: r.reported_at,  # type: ignore[arg-type,return-value]
         )
         abnormal = [r for r in same if implied.limits.covers(r)]
@@ -233,10 +233,6 @@ class AbnormalWithoutDiagnosis(Check, name="abnormal_without_diagnosis"):
             "diagnosis": implied.diagnosis,
         }
         return defect(_at_diagnoses(case, types, details))
-
-
-def _is_item(limits: Limits, result: LabResult) -> bool:
-    return Limits(item=limits.item, below=float("inf")).covers(result)
 
 
 def _listed_names(case: Case, types: tuple[DocumentType, ...]) -> list[str]:

@@ -91,8 +91,7 @@ class PostpartumHaemorrhageUntold(Check, name="postpartum_haemorrhage_untold"):
         ]
         if not lacking:
             return PASSED
-        details = {"amount": amount, "limit": limit, "missing": "、".join(lacking)}
-        return defect(Hit.at(document, place, **details))
+        return defect(Hit.at(document, place, amount=amount, limit=limit, missing="、".join(lacking)))
 
 
 class _Told(NamedTuple):

@@ -7,7 +7,7 @@ from functools import cache, cached_property
 from pydantic import BaseModel, ConfigDict, Field
 
 from app.qc.case import Case
-from app.qc.checks.agreement import ADMISSION_SECTIONS, Named, listed_diagnoses
+from app.qc.checks.agreement import ADMISSION_SECTIONS, Named, diagnosis_lists, listed_diagnoses
 from app.qc.checks.base import Check
 from app.qc.checks.correspondence import is_of_stay, report_name
 from app.qc.ruling import PASSED, Hit, Ruling, defect, not_applicable, undetermined
@@ -20,6 +20,7 @@ from app.text.width import half_width
 _DISCHARGE: tuple[DocumentType, ...] = ("出院记录", "死亡记录")
 _FINAL_SECTIONS = ("出院诊断", "死亡诊断")
 _EARLIER_SECTIONS = (*ADMISSION_SECTIONS, "修正诊断", "补充诊断", "术前诊断", "目前诊断", "门诊诊断")
+_EARLIER_STAGES = ("门诊", "初步", "入院", "修正")
 _NOT_NOTES = frozenset((*_DISCHARGE, "病案首页", "护理记录"))
 _STATUS = re.compile("术后|状态|个人史|病史|史$|妊娠|分娩|活产|体质|人工")
 _PLAIN = re.compile("急性|慢性|亚急性|[轻中重]度|双侧|左侧|右侧|两侧|多发性?|继发性|原发性|陈旧性|可能|不全")
@@ -36,14 +37,13 @@ def final_diagnoses(case: Case) -> list[Named]:
 
 
 def _earlier_diagnoses(case: Case) -> list[str]:
-    names = [
-        d.name for d in case.record.diagnoses or () if d.name and d.stage in ("门诊", "初步", "入院", "修正")
-    ]
+    names = [d.name for d in case.record.diagnoses or () if d.name and d.stage in _EARLIER_STAGES]
     for document in case.record.documents or ():
-        if document.kind not in _NOT_NOTES:
-            names += [
-                n.name for section in _EARLIER_SECTIONS for n in listed_diagnoses(case, document, (section,))
-            ]
+        if document.kind in _NOT_NOTES:
+            continue
+        for section in case.reading(document).sections:
+            if section.name in _EARLIER_SECTIONS:
+                names += [n.name for n in diagnosis_lists(case).of(document, section.body)]
     return names
 
 

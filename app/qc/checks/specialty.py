@@ -34,7 +34,8 @@ _DOUBTED = re.compile(r"\?|待查|待排|可能|疑似|疑诊|拟诊|不除外|�
 _LISTED_IN = ("出院诊断", "死亡诊断", "修正诊断", "入院诊断", "初步诊断")
 _AT_ADMISSION = ("门诊", "初步", "入院")
 
-Moment = Literal["admission", "procedure", "drug", "end"]
+Moment = Literal["admission", "procedure", "drug"]
+Deadline = Literal["admission", "procedure", "drug", "end", "document"]
 
 
 class NamedDiagnosis(NamedTuple):
@@ -207,6 +208,9 @@ class _Window(NamedTuple):
         return (self.since is None or moment >= self.since) and (self.until is None or moment <= self.until)
 
 
+_ALWAYS = _Window(None, None)
+
+
 class ExpectedUntold(Check, name="expected_untold"):
     """Something that a disease, procedure or drug calls for is neither in the documents nor in the data.
 
@@ -221,7 +225,7 @@ class ExpectedUntold(Check, name="expected_untold"):
         unjudged_without: types of documents of which one must be there to find something missing.
         judge_absence: whether the rule is undetermined (not: inapplicable) without a document to read.
         since: from when on documents and data count.
-        by: up to when they count; ``hours`` are added.
+        by: up to when they count, ``hours`` added; ``document`` as soon as one is there, without a limit.
         hours: hours after ``by``.
         not_after: dispositions for which the rule does not apply.
     """
@@ -234,7 +238,7 @@ class ExpectedUntold(Check, name="expected_untold"):
     unjudged_without: tuple[DocumentType, ...] = ()
     judge_absence: bool = False
     since: Moment | None = None
-    by: Moment = "end"
+    by: Deadline = "end"
     hours: float = 0
     not_after: tuple[Disposition, ...] = ()
 
@@ -251,7 +255,7 @@ class ExpectedUntold(Check, name="expected_untold"):
 
     def _rule_on_occasion(self, case: Case, occasion: _Occasion, types: tuple[DocumentType, ...]) -> Ruling:
         until, names = self._moment(case, occasion, self.by), "、".join(e.name for e in self.expected)
-        if self.by != "end":
+        if self.by not in ("end", "document"):
             if until is None:
                 return undetermined("没有判定所需的入院、操作或用药时间")
             until = later(until, timedelta(hours=self.hours))
@@ -259,7 +263,7 @@ class ExpectedUntold(Check, name="expected_untold"):
                 return not_applicable("在时限之前已离院")
             if not case.is_past(until):
                 return not_yet(until, names)
-        elif not case.is_over:
+        elif self.by == "end" and not case.is_over:
             return not_applicable("患者在院")
         window = _Window(self._moment(case, occasion, self.since) if self.since else None, until)
         documents = self._documents(case, types, window)
@@ -276,7 +280,7 @@ class ExpectedUntold(Check, name="expected_untold"):
         missing: list[str] = []
         unknown: list[str] = []
         for item in self.expected:
-            if item.only_with and not _is_ordered(case, item.only_with, _Window(None, None)):
+            if item.only_with and not _is_ordered(case, item.only_with, _ALWAYS):
                 continue
             if _is_told(case, item, documents) or _is_in_data(case, item, window):
                 continue
@@ -294,7 +298,7 @@ class ExpectedUntold(Check, name="expected_untold"):
             return defect(Hit(documents[0].id, details=details))
         return defect(Hit.at(place[0], place[1], **details))
 
-    def _moment(self, case: Case, occasion: _Occasion, moment: Moment) -> datetime | None:
+    def _moment(self, case: Case, occasion: _Occasion, moment: Deadline) -> datetime | None:
         if moment == "admission":
             return case.record.encounter.admitted_at
         if moment == "procedure":
@@ -323,14 +327,11 @@ def _pattern(words: str) -> re.Pattern[str]:
 
 def _occasion(case: Case, trigger: Trigger) -> _Occasion | str | None:
     """What holds of a trigger; ``None`` when it does not, and a reason when that cannot be told."""
-    age = case.age_years
-    if trigger.age_below is not None or trigger.age_from is not None:
-        if age is None:
-            return "未提供年龄"
-        if (trigger.age_below is not None and age >= trigger.age_below) or (
-            trigger.age_from is not None and age < trigger.age_from
-        ):
-            return None
+    is_of_age = _is_of_age(case, trigger)
+    if is_of_age is None:
+        return "未提供年龄"
+    if not is_of_age or not _is_in_orders_and_results(case, trigger):
+        return None
     what, procedure, drug_at = "", None, None
     if trigger.diagnoses or trigger.icd10:
         diagnosis = _diagnosis(case, trigger)
@@ -348,16 +349,29 @@ def _occasion(case: Case, trigger: Trigger) -> _Occasion | str | None:
             return None
         drug_at = min((d.begun_at for d in given if d.begun_at), default=None)
         what = what or given[0].name
-    if trigger.orders and not _is_ordered(case, trigger.orders, _Window(None, None)):
-        return None
-    for words, found in ((trigger.results, _result_words(case)), (trigger.reports, _report_words(case))):
-        if words and not any(_pattern(words).search(each) for each in found):
-            return None
-    if trigger.text and (said := _asserted(case, trigger.text)) is None:
-        return None
     if trigger.text:
-        what = what or str(said)
+        said = _asserted(case, trigger.text)
+        if said is None:
+            return None
+        what = said if trigger.operations else what or said
     return _Occasion(what or "本次住院", procedure, drug_at)
+
+
+def _is_of_age(case: Case, trigger: Trigger) -> bool | None:
+    if trigger.age_below is None and trigger.age_from is None:
+        return True
+    age = case.age_years
+    if age is None:
+        return None
+    is_below = trigger.age_below is None or age < trigger.age_below
+    return is_below and (trigger.age_from is None or age >= trigger.age_from)
+
+
+def _is_in_orders_and_results(case: Case, trigger: Trigger) -> bool:
+    if trigger.orders and not _is_ordered(case, trigger.orders, _ALWAYS):
+        return False
+    wanted = ((trigger.results, _result_words(case)), (trigger.reports, _report_words(case)))
+    return all(words is None or any(_pattern(words).search(each) for each in said) for words, said in wanted)
 
 
 def _diagnosis(case: Case, trigger: Trigger) -> NamedDiagnosis | str | None:

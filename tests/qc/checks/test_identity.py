@@ -40,6 +40,7 @@ PATIENT = {"name": "林小满", "sex": "女", "age": "58岁"}
         ("1.老年男性，慢性病程", "defect"),
         ("本病多见于中年男性", "not_applicable"),
         ("患者男友陪同", "not_applicable"),
+        ("患者妻子，男，30岁，代述病情", "not_applicable"),
         ("受托人姓名：何之　性别：男　年龄：30岁", "not_applicable"),
     ],
 )

@@ -40,6 +40,10 @@ _CLOCK = re.compile(r"\d{1,2}[::时]\d{0,2}")
 _OWN_RISK = re.compile(
     r"患者|本例|高龄|合并|糖尿病|高血压|冠心病|肥胖|贫血|抗凝|抗血小板|阿司匹林|粘连|肺功能|心功能|肾功能|肝硬化|既往|血糖|血压"
 )
+_LONGEST_EMPTY_NOTE = 160
+_DATES_AND_TITLE = re.compile(
+    r"\d{4}[-年/.]\d{1,2}[-月/.]\d{1,2}日?|\d{1,2}[:时]\d{2}分?|日常病程记录|病程记录"
+)
 _COMPLICATION = re.compile(
     r"(?:突发|突然|术中)(?:大出血|室颤|心室颤动|心搏骤停|心跳骤停|低血压|过敏性休克)|误(?:伤|切|扎)|(?:胆管|输尿管|肠管|膀胱|血管|硬膜)(?:损伤|破裂|撕裂)"
     r"|中转开[腹胸放]"
@@ -234,10 +238,13 @@ def _bare(reading: Reading, section: Section) -> Detection | None:
 
 def note_says_nothing(reading: Reading) -> bool:
     """Whether a whole note holds nothing but stock phrases."""
-    text = re.sub(r"\d{4}[-年/]\d{1,2}[-月/]\d{1,2}日?|\d{1,2}:\d{2}|日常病程记录|病程记录", "", reading.half)
+    if len(reading.half) > _LONGEST_EMPTY_NOTE:
+        return False
+    text = _without_signature(_DATES_AND_TITLE.sub("", reading.half))
+    if not text.strip() or not _says_nothing(text):
+        return False
     scope = Span(0, len(reading.half))
-    words = [span for span in _concrete(reading, scope) if not span.of(reading.half)[:1].isdigit()]
-    return bool(text.strip()) and not words and _says_nothing(_without_signature(text))
+    return all(span.of(reading.half)[:1].isdigit() for span in _concrete(reading, scope))
 
 
 def _without_signature(text: str) -> str:
