@@ -15,7 +15,7 @@ from app.qc.checks.results import Limits, number_of, tells_result
 from app.qc.ruling import PASSED, Hit, Ruling, combine, defect, not_applicable, not_yet, undetermined
 from app.qc.timeline import later
 from app.records.model import Document, DocumentType, LabResult, Span
-from app.text.investigations import find_item, item_names, values_of
+from app.text.investigations import Value, find_item, item_names, plain_unit, values_of
 from app.text.width import half_width
 
 _ELSEWHERE = re.compile("外院|院外|当地|社区|入院前|既往|年前|月前|天前|日前|门诊|急诊|曾|病史|术中")
@@ -29,7 +29,6 @@ _DEALT = re.compile(
 )
 _CLAUSE_ENDS = re.compile("[,。;\n]")
 _STOCK = re.compile("继续(?:目前|当前|原|现)?(?:治疗|观察|用药)(?:方案)?|给氧|予以观察|密切监测病情")
-_FOLLOWING = 2
 _OTHER_SPECIMEN = re.compile("尿|粪|便|痰|脑脊|胸水|腹水|引流|分泌")
 
 
@@ -52,12 +51,20 @@ def lab_name(result: LabResult) -> str:
 
 
 def _dealt_with(half: str, span: Span) -> bool:
-    """Whether the sentence of a result or the next two say why, what was done, or what came of it."""
-    end = span.end
-    for _ in range(_FOLLOWING + 1):
-        end = half.find("。", end) + 1 or len(half)
+    """Whether the sentence of a result, or what follows it, says why, what was done, or what came of it."""
     start = max(half.rfind(mark, 0, span.start) for mark in "。;\n") + 1
-    return _DEALT.search(_STOCK.sub("", half[start:end])) is not None
+    return _DEALT.search(_STOCK.sub("", half[start:])) is not None
+
+
+class Stated(Limits):
+    """Limits of a value as a note states it; ``unit`` is a pattern for the unit after it (Hb 11.2 g/dL is no 11 g/L)."""
+
+    unit: str
+
+    def covers_stated(self, value: Value) -> bool:
+        """Whether a stated value has the unit and lies outside."""
+        stated = LabResult(item=self.item, value=f"{value.value:g}")
+        return re.match(self.unit, plain_unit(value.unit)) is not None and self.covers(stated)
 
 
 class AbnormalUnhandled(Check, name="abnormal_unhandled"):
@@ -69,12 +76,14 @@ class AbnormalUnhandled(Check, name="abnormal_unhandled"):
     Attributes:
         flags: flags of laboratory results that a note must deal with.
         limits: values that are markedly abnormal where a note states them.
+        remedies: item -> a pattern for what is done about it without naming the item.
         also_in: further types where a result may be dealt with.
         note_hours: hours after a report up to which a note is awaited in hospital.
     """
 
     flags: tuple[str, ...] = ("危急",)
-    limits: tuple[Limits, ...] = ()
+    limits: tuple[Stated, ...] = ()
+    remedies: dict[str, str] = Field(default_factory=dict)
     also_in: tuple[DocumentType, ...] = ()
     note_hours: float = Field(default=24, gt=0)
 
@@ -91,7 +100,7 @@ class AbnormalUnhandled(Check, name="abnormal_unhandled"):
         if result.reported_at is None:
             return undetermined(f"{name}没有报告时间")
         notes = notes_from(case, types, result.reported_at)
-        if any(_deals(case, note, result) for note in notes):
+        if any(self._deals(case, note, result) for note in notes):
             return PASSED
         limit = later(result.reported_at, timedelta(hours=self.note_hours))
         if not case.is_past(limit):
@@ -105,14 +114,20 @@ class AbnormalUnhandled(Check, name="abnormal_unhandled"):
         spans = list(find_item(case.reading(note).half, result.item or ""))[:1] if told else []
         return defect(Hit.at(note, *spans, **details))
 
+    def _deals(self, case: Case, note: Document, result: LabResult) -> bool:
+        half = case.reading(note).half
+        if any(_dealt_with(half, span) for span in find_item(half, result.item or "")):
+            return True
+        names = item_names(result.item or "")
+        return any(item in names and re.search(words, half) for item, words in self.remedies.items())
+
     def _rule_on_note(
         self, case: Case, document: Document, types: tuple[DocumentType, ...]
     ) -> Iterator[Ruling]:
         half = case.reading(document).half
         for limits in self.limits:
             for value in values_of(half, limits.item):
-                result = LabResult(item=limits.item, value=f"{value.value:g}")
-                if not limits.covers(result) or not _is_result(half, value.span):
+                if not limits.covers_stated(value) or not _is_result(half, value.span):
                     continue
                 if self._said_more(case, document, value.span, limits.item, types):
                     yield PASSED
@@ -144,11 +159,6 @@ def _is_result(half: str, span: Span) -> bool:
     before = _CLAUSE_ENDS.split(half[max(0, span.start - 20) : span.start])[-1]
     after = _CLAUSE_ENDS.split(half[span.end : span.end + 20])[0]
     return not _NO_RESULT.search(before + after) and not _ELSEWHERE.search(sentence_around(half, span))
-
-
-def _deals(case: Case, note: Document, result: LabResult) -> bool:
-    half = case.reading(note).half
-    return any(_dealt_with(half, span) for span in find_item(half, result.item or ""))
 
 
 class Implied(BaseModel):

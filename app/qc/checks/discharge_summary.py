@@ -1,7 +1,7 @@
 """Whether the discharge record tells of the important events of the stay."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from app.qc.case import Case
 from app.qc.checks.abnormal import in_stay, is_of_blood, lab_name
@@ -14,6 +14,9 @@ from app.text.investigations import find_item
 from app.text.operations import same_operation
 
 _OPERATION = re.compile(r"[\u4e00-\u9fffA-Za-z+、]{2,30}?术(?![前中后者式野])")
+_OPERATED = re.compile(
+    "手术|切除|置[入换]|植[入皮]|固定|修补|吻合|剖宫|取出|清创|缝合|电切|碎石|消融|栓塞|扩张|成形|搭桥|术[前后中]"
+)
 _PATHOLOGY = re.compile("病理|组织学|免疫组化|活检|冰冻|石蜡")
 _TRANSFUSED = re.compile("输血|输注|红细胞|血浆|血小板|冷沉淀|输.{0,6}血")
 _RESUSCITATED = re.compile(
@@ -49,7 +52,7 @@ class DischargeOmits(DocumentCheck, name="discharge_omits"):
         named = _OPERATION.findall(half)
         for procedure in record.procedures or ():
             is_major = procedure.kind in ("手术", "介入") and procedure.name
-            if is_major and all(same_operation(procedure.name or "", each) is False for each in named):
+            if is_major and not _may_be_told(procedure.name or "", half, named):
                 yield procedure.name or "手术"
         for result in record.lab_results or ():
             is_critical = result.flag == "危急" and is_of_blood(result) and in_stay(case, result)
@@ -72,3 +75,10 @@ class DischargeOmits(DocumentCheck, name="discharge_omits"):
             yield "输血"
         if record.documents_of("抢救记录") and not _RESUSCITATED.search(half):
             yield "抢救"
+
+
+def _may_be_told(operation: str, half: str, named: Sequence[str]) -> bool:
+    """Whether some operation that a text names may be this one; any word of operating will do where none is named."""
+    if not named:
+        return _OPERATED.search(half) is not None
+    return any(same_operation(operation, each) is not False for each in named)

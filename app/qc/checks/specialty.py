@@ -32,6 +32,9 @@ from app.text.width import half_width
 
 _DOUBTED = re.compile(r"\?|待查|待排|可能|疑似|疑诊|拟诊|不除外|不能排除|除外|个人史|病史|史$")
 _LISTED_IN = ("出院诊断", "死亡诊断", "修正诊断", "入院诊断", "初步诊断")
+_ON_ADMISSION_TYPES: tuple[DocumentType, ...] = (
+    "门(急)诊病历", "入院记录", "再次或多次入院记录", "首次病程记录",
+)  # fmt: skip
 _AT_ADMISSION = ("门诊", "初步", "入院")
 
 Moment = Literal["admission", "procedure", "drug"]
@@ -115,7 +118,7 @@ class Trigger(BaseModel):
         drugs: drug groups or classes given in the stay.
         orders: a pattern for the content of an order that stands.
         results: a pattern for panel, item, value and flag of a laboratory result.
-        reports: a pattern for modality, site and impression of an examination report.
+        reports: a pattern for modality, site and impression of an examination report of the stay.
         text: a pattern that a course document asserts of the patient.
         age_below: the patient is younger, in years.
         age_from: the patient is at least this old, in years.
@@ -309,9 +312,13 @@ class ExpectedUntold(Check, name="expected_untold"):
         return [
             d
             for d in case.record.documents_of(*types)
-            if window.holds(d.event_at or d.completed_at)
+            if (self._tells_of_admission(d) or window.holds(d.event_at or d.completed_at))
             and (self.titles is None or _pattern(self.titles).search(_heading(d)))
         ]
+
+    def _tells_of_admission(self, document: Document) -> bool:
+        """Whether it tells of the admission whenever it was written; lateness is another rule's."""
+        return self.since is None and document.kind in _ON_ADMISSION_TYPES
 
     def _is_excused(self, case: Case) -> bool:
         if self.unless is None:
@@ -425,7 +432,14 @@ def _result_words(case: Case) -> Iterator[str]:
 
 
 def _report_words(case: Case) -> Iterator[str]:
+    """What the reports say that were there before the stay ended."""
     for report in case.record.exam_reports or ():
+        if (
+            case.ended_at is not None
+            and report.reported_at is not None
+            and report.reported_at > case.ended_at
+        ):
+            continue
         yield half_width(f"{report.modality or ''} {report.site or ''} {report.impression or ''}")
 
 

@@ -241,10 +241,10 @@ def note_says_nothing(reading: Reading) -> bool:
     if len(reading.half) > _LONGEST_EMPTY_NOTE:
         return False
     text = _without_signature(_DATES_AND_TITLE.sub("", reading.half))
-    if not text.strip() or not _says_nothing(text):
+    if not text.strip() or re.search(r"\d", text) or not _says_nothing(text):
         return False
     scope = Span(0, len(reading.half))
-    return all(span.of(reading.half)[:1].isdigit() for span in _concrete(reading, scope))
+    return all(span.of(reading.half)[0].isdigit() for span in _concrete(reading, scope))
 
 
 def _without_signature(text: str) -> str:
