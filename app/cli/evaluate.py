@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from app.cli.evaluate_facts import evaluate_facts
 from app.cli.output import Format, progress_console, say
 
 if TYPE_CHECKING:
@@ -14,8 +15,12 @@ if TYPE_CHECKING:
     from eval.qc import Evaluation, Judged
 
 eval_app = typer.Typer(help="评测：用带标注的资料量出质控做得怎样。", no_args_is_help=True)
+eval_app.command("facts")(evaluate_facts)
 
-EVALUATIONS = {"qc": "入院记录内涵质控（chip2025 格式：病历与专家标注的缺陷）"}
+EVALUATIONS = {
+    "qc": "入院记录内涵质控（chip2025 格式：病历与专家标注的缺陷）",
+    "facts": "专科质控指标（cmqcic 格式：短病历、事实、逻辑规则与 Yes/No 标注）",
+}
 
 
 class NoteFormat(StrEnum):

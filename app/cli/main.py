@@ -6,6 +6,7 @@ import typer
 from typer.exceptions import Abort, TyperException
 
 from app.cli.audit import audit
+from app.cli.calibrate import calibrate
 from app.cli.check import check
 from app.cli.draft import draft
 from app.cli.evaluate import eval_app
@@ -32,6 +33,7 @@ app.command()(check)
 app.command()(audit)
 app.command()(draft)
 app.command()(verify)
+app.command()(calibrate)
 app.add_typer(label_app, name="label")
 app.add_typer(rules_app, name="rules")
 app.add_typer(kb_app, name="kb")
