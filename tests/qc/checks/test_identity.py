@@ -30,6 +30,7 @@ PATIENT = {"name": "林小满", "sex": "女", "age": "58岁"}
         ("姓名：林小满　性别：女　年龄：58岁", "pass"),
         ("姓 名：林小满性别：女", "pass"),
         ("患者姓名：林小曼", "defect"),
+        ("姓名：林小妹　性别：女", "defect"),  # a kinship character in a name
         ("姓名：林**", "not_applicable"),
         ("性别：男", "defect"),
         ("性别：男/女", "not_applicable"),
