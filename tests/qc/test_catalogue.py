@@ -86,11 +86,7 @@ def test_every_rule_has_two_examples_of_each_kind(rule):
     assert len(rule.examples.passing) >= 2
 
 
-def needs_model(rule) -> bool:
-    return any(CATALOGUE.facts[name].ask_model for name in rule.fact_names)
-
-
-@pytest.mark.parametrize("rule", [p for p in BY_CODE if not needs_model(p.values[0])])
+@pytest.mark.parametrize("rule", BY_CODE)
 def test_examples(rule, checker):
     wrong = [str(run) for run in run_examples(rule, checker) if not run.is_right]
     assert not wrong
