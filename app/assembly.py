@@ -59,7 +59,7 @@ def open_checker(settings: Settings, *, use_model: bool) -> Iterator[Checker]:
             from app.llm.engines import open_model
 
             model = stack.enter_context(open_model(settings))
-        cache = ContentCache(settings.data_dir / ANSWER_CACHE) if model else None
+        cache = stack.enter_context(ContentCache(settings.data_dir / ANSWER_CACHE)) if model else None
         answerer = FactAnswerer(catalogue.facts, model, fact_prompts(), cache)
         yield Checker(catalogue, profile, answerer, Labeller.of(settings), load_terms_table(settings))
 

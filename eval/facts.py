@@ -1,12 +1,11 @@
 """How well specialty indicators are judged on labelled notes (format of CMQCIC-Bench)."""
 
-import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from pydantic import BaseModel, Field, TypeAdapter, ValidationError
+from pydantic import BaseModel, Field
 
 from app.errors import UserError
 from app.qc.logic import Truth
@@ -14,9 +13,10 @@ from app.qc.specialty.conditions import Statement
 from app.qc.specialty.fitting import Example
 from app.qc.specialty.indicator import Indicators
 from app.qc.specialty.judging import IndicatorJudge
-from app.records.readers.text_file import read_text
 from eval.intervals import wilson
+from eval.labelled import Shape, parsed, validated
 
+_SHAPE = Shape("cmqcic", "取值不对", "unique_id、patient note、facts 和 label（Yes 或 No）", "条目")
 _ESTABLISHED = {"true", "t", "已进行", "阳性", "是", "有"}
 _NOT_ESTABLISHED = {"false", "f", "未进行", "阴性", "否", "无", "无法判断"}
 _NEGATED = re.compile(r"=\s*未[^/]{1,4}$")
@@ -87,20 +87,8 @@ def load_items(path: Path) -> tuple[LabelledItem, ...]:
     Raises:
         UserError: the file cannot be read, or is not of that format, naming the entry and field.
     """
-    entries = _entries(read_text(path), path)
-    try:
-        items = TypeAdapter(tuple[LabelledItem, ...]).validate_python(entries)
-    except ValidationError as error:
-        place = error.errors()[0]["loc"]
-        number = f"第 {int(place[0]) + 1} 条" if place else "顶层"
-        field = ".".join(map(str, place[1:])) or "整条"
-        raise UserError(
-            f"{path} 不是 cmqcic 格式：{number}的 {field} 缺失或取值不对，"
-            "每条应有 unique_id、patient note、facts 和 label（Yes 或 No）。"
-        ) from error
-    if not items:
-        raise UserError(f"{path} 中没有条目，请检查文件是否完整。")
-    return items
+    whole = parsed(path)
+    return validated(path, whole if isinstance(whole, list) else [whole], LabelledItem, _SHAPE)
 
 
 def require_indicators(items: Iterable[LabelledItem], indicators: Indicators) -> None:
@@ -173,16 +161,3 @@ def _confusion(judged: Sequence[Judged]) -> dict[str, int]:
 
 def _share(part: int, whole: int) -> float:
     return round(part / whole, 4) if whole else 0.0
-
-
-def _entries(text: str, path: Path) -> Any:  # noqa: ANN401  # any JSON value
-    try:
-        whole = json.loads(text)
-        return whole if isinstance(whole, list) else [whole]
-    except json.JSONDecodeError as error:
-        try:
-            return [json.loads(line) for line in text.splitlines() if line.strip()]
-        except json.JSONDecodeError:
-            raise UserError(
-                f"{path} 不是 JSON（第 {error.lineno} 行第 {error.colno} 列有误），请检查文件。"
-            ) from error

@@ -1,21 +1,20 @@
 """How well the content rules find what experts labelled in admission notes (format of CHIP 2025)."""
 
-import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from pydantic import BaseModel, TypeAdapter, ValidationError
+from pydantic import BaseModel
 
-from app.errors import UserError
 from app.qc.engine import Checker
 from app.records.readers.note import note_record
-from app.records.readers.text_file import read_text
 from app.yaml_data import read_yaml
+from eval.labelled import Shape, parsed, validated
 from eval.metrics import Counts, count, macro_f1, micro
 
 PROFILE = "chip2025"
+_SHAPE = Shape("chip2025", "类型不对", "record_id、emr_content 和 problems", "病历")
 _RULES = Path(__file__).parent / "data" / "chip2025_rules.yaml"
 
 
@@ -78,20 +77,7 @@ def load_notes(path: Path) -> tuple[LabelledNote, ...]:
     Raises:
         UserError: the file cannot be read, or is not of that format, naming the entry and field.
     """
-    entries = _entries(read_text(path), path)
-    try:
-        notes = TypeAdapter(tuple[LabelledNote, ...]).validate_python(entries)
-    except ValidationError as error:
-        place = error.errors()[0]["loc"]
-        number = f"第 {int(place[0]) + 1} 条" if place else "顶层"
-        field = ".".join(map(str, place[1:])) or "整条"
-        raise UserError(
-            f"{path} 不是 chip2025 格式：{number}的 {field} 缺失或类型不对，"
-            "每条应有 record_id、emr_content 和 problems。"
-        ) from error
-    if not notes:
-        raise UserError(f"{path} 中没有病历，请检查文件是否完整。")
-    return notes
+    return validated(path, parsed(path), LabelledNote, _SHAPE)
 
 
 def judge(checker: Checker, notes: Iterable[LabelledNote]) -> Iterator[Judged]:
@@ -123,15 +109,3 @@ def evaluate(notes: Sequence[LabelledNote], judged: Sequence[Judged]) -> Evaluat
 def _row(counts: Counts) -> dict[str, float]:
     shares = {name: round(getattr(counts, name), 4) for name in ("precision", "recall", "f1")}
     return {**counts._asdict(), **shares, "n": counts.n}
-
-
-def _entries(text: str, path: Path) -> object:
-    try:
-        return json.loads(text)
-    except json.JSONDecodeError as whole:
-        try:
-            return [json.loads(line) for line in text.splitlines() if line.strip()]
-        except json.JSONDecodeError:
-            raise UserError(
-                f"{path} 不是 JSON（第 {whole.lineno} 行第 {whole.colno} 列有误），请检查文件。"
-            ) from whole

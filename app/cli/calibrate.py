@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from app.cli.evaluate_facts import IndicatorFormat
-from app.cli.output import Format, progress_console, say
+from app.cli.output import Format, say, with_progress
 
 
 def calibrate(
@@ -33,8 +33,6 @@ def calibrate(
     """
     from datetime import datetime
 
-    from rich.progress import track
-
     from app.qc.calibration import store_calibration
     from app.qc.specialty.fitting import calibrate as fit
     from app.qc.specialty.indicator import load_indicators
@@ -49,9 +47,7 @@ def calibrate(
     settings = load_settings(model=model)
     with open_judge(settings, defined, use_model=not no_model) as judge:
         learnt = examples(judge, items)
-        shown = track(
-            learnt, "读取", len(items), console=progress_console, disable=not progress_console.is_terminal
-        )
+        shown = with_progress(learnt, "读取", len(items))
         name, engine = (WITH_MODEL, judge.engine) if judge.engine else (DETECTORS, DETECTORS)
         calibration = fit(name, engine or DETECTORS, list(shown), datetime.now(CHINA_TIME).date())
     path = (out or calibration_folder(settings)) / f"{name}.json"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from app.cli.evaluate_facts import evaluate_facts
-from app.cli.output import Format, progress_console, say
+from app.cli.output import Format, say, with_progress, write_json_lines
 
 if TYPE_CHECKING:
     from eval.intervals import Interval
@@ -70,7 +70,7 @@ def evaluate_qc(
     with open_checker(
         load_settings(profile=profile or PROFILE, model=model), use_model=not no_model
     ) as checker:
-        judged = list(_with_progress(judge(checker, notes), len(notes)))
+        judged = list(with_progress(judge(checker, notes), "检查", len(notes)))
     evaluation = evaluate(notes, judged)
     if predictions is not None:
         _write_predictions(predictions, judged)
@@ -80,25 +80,10 @@ def evaluate_qc(
         say(_table(evaluation))
 
 
-def _with_progress(judged: "Iterable[Judged]", total: int) -> "Iterable[Judged]":
-    from rich.progress import track
-
-    return track(judged, "检查", total, console=progress_console, disable=not progress_console.is_terminal)
-
-
 def _write_predictions(path: Path, judged: "Iterable[Judged]") -> None:
-    import json
-
-    from app.errors import UserError
-
-    lines = (
-        json.dumps({"record_id": each.record_id, "rule_ids": list(each.predicted)}, ensure_ascii=False)
-        for each in judged
+    write_json_lines(
+        path, ({"record_id": each.record_id, "rule_ids": list(each.predicted)} for each in judged)
     )
-    try:
-        path.write_text("".join(f"{line}\n" for line in lines), "utf-8")
-    except OSError as error:
-        raise UserError(f"{path} 无法写入（{error.strerror}），请检查路径和权限。") from error
 
 
 def _table(evaluation: "Evaluation") -> str:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from app.cli.output import Format, progress_console, say
+from app.cli.output import Format, say, with_progress, write_json_lines
 
 if TYPE_CHECKING:
     from eval.facts import Evaluation, Judged
@@ -50,7 +50,7 @@ def evaluate_facts(
     items, defined = load_items(file), load_indicators(indicators)
     require_indicators(items, defined)
     with open_judge(load_settings(model=model), defined, use_model=not no_model) as judge_of:
-        judged = tuple(_with_progress(judge(judge_of, items), len(items)))
+        judged = tuple(with_progress(judge(judge_of, items), "判断", len(items)))
     if predictions is not None:
         _write_predictions(predictions, judged)
     evaluation = Evaluation(judged)
@@ -60,29 +60,15 @@ def evaluate_facts(
         say(_table(evaluation))
 
 
-def _with_progress(judged: "Iterable[Judged]", total: int) -> "Iterable[Judged]":
-    from rich.progress import track
-
-    return track(judged, "判断", total, console=progress_console, disable=not progress_console.is_terminal)
-
-
 def _write_predictions(path: Path, judged: "Iterable[Judged]") -> None:
-    import json
-
-    from app.errors import UserError
-
     said = {True: "Yes", False: "No", None: "undetermined"}
-    lines = (
-        json.dumps(
-            {"unique_id": each.item.indicator, "label": each.item.label, "predicted": said[each.value]},
-            ensure_ascii=False,
-        )
-        for each in judged
+    write_json_lines(
+        path,
+        (
+            {"unique_id": each.item.indicator, "label": each.item.label, "predicted": said[each.value]}
+            for each in judged
+        ),
     )
-    try:
-        path.write_text("".join(f"{line}\n" for line in lines), "utf-8")
-    except OSError as error:
-        raise UserError(f"{path} 无法写入（{error.strerror}），请检查路径和权限。") from error
 
 
 def _table(evaluation: "Evaluation") -> str:

@@ -5,7 +5,7 @@ indicator's condition joins these; and that, with the model's answers to the who
 Both steps are logistic regressions that know nothing of a particular indicator, so that they serve a new one.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Literal, NamedTuple
 
 from app.llm.client import ModelFailure
@@ -119,9 +119,9 @@ def condition_features(condition: Node, odds: Mapping[Statement, float]) -> dict
     """The condition over log-odds: by its weakest link (Gödel's logic), and by the mean of its links."""
     values = list(odds.values())
     return {
-        "weakest": _weakest(condition, odds),
-        "average": _average(condition, odds),
-        "mean": sum(values) / len(values),
+        "weakest": _joined(condition, odds, _last),
+        "average": _joined(condition, odds, _mean),
+        "mean": _mean(values),
     }
 
 
@@ -129,29 +129,25 @@ def _bounded(odds: float) -> float:
     return max(-_CERTAIN_LOG_ODDS, min(_CERTAIN_LOG_ODDS, odds))
 
 
-def _weakest(node: Node, odds: Mapping[Statement, float]) -> float:
+def _joined(node: Node, odds: Mapping[Statement, float], join: Callable[[list[float]], float]) -> float:
+    """The log-odds of a condition; ``join`` settles "at least n" from the n best parts, best first."""
     match node:
         case Statement():
             return _bounded(odds[node])
         case Constant(value):
             return _CERTAIN_LOG_ODDS if value else -_CERTAIN_LOG_ODDS
         case Negation(part):
-            return -_weakest(part, odds)
+            return -_joined(part, odds, join)
         case AtLeast(needed, parts):
-            return sorted((_weakest(part, odds) for part in parts), reverse=True)[needed - 1]
+            return join(sorted((_joined(part, odds, join) for part in parts), reverse=True)[:needed])
 
 
-def _average(node: Node, odds: Mapping[Statement, float]) -> float:
-    match node:
-        case Statement():
-            return _bounded(odds[node])
-        case Constant(value):
-            return _CERTAIN_LOG_ODDS if value else -_CERTAIN_LOG_ODDS
-        case Negation(part):
-            return -_average(part, odds)
-        case AtLeast(needed, parts):
-            best = sorted((_average(part, odds) for part in parts), reverse=True)[:needed]
-            return sum(best) / len(best)
+def _last(best: list[float]) -> float:
+    return best[-1]
+
+
+def _mean(best: list[float]) -> float:
+    return sum(best) / len(best)
 
 
 def _numerator(indicator: Indicator) -> str:

@@ -12,8 +12,6 @@ from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import yaml
-
 from app.qc.logic import Truth
 from app.qc.specialty.conditions import Comparison, Statement
 from app.records.model import Span
@@ -24,6 +22,7 @@ from app.text.quantities import find_quantities
 from app.text.sentences import split_sentences
 from app.text.times import find_durations
 from app.text.width import half_width
+from app.yaml_data import read_yaml
 
 _FILE = Path(__file__).with_name("synonyms.yaml")
 _MODALITIES = ("CT", "MRI", "X线", "超声", "内镜", "心电图", "病理")
@@ -312,7 +311,7 @@ def _last_moment(before: str) -> int | None:
 
 @cache
 def _words() -> Mapping[str, Any]:
-    parsed: dict[str, Any] = yaml.safe_load(_FILE.read_text("utf-8"))
+    parsed: dict[str, Any] = read_yaml(_FILE)
     return parsed
 
 

@@ -73,11 +73,14 @@ def _scope(reading: Reading, section: Section | None) -> Span:
     return section.body if section else Span(0, len(reading.half))
 
 
+@cache
+def _concrete_terms() -> tuple[str, ...]:
+    return (*load_terms("symptoms"), *load_terms("drug_classes"), *load_terms("operations"))
+
+
 def _concrete(reading: Reading, scope: Span) -> tuple[Span, ...]:
-    terms = (*load_terms("symptoms"), *load_terms("drug_classes"), *load_terms("operations"))
-    words = [
-        mention.span for mention in find_mentions(reading.half, terms, scope) if mention.term not in _BARE
-    ]
+    found = find_mentions(reading.half, _concrete_terms(), scope)
+    words = [mention.span for mention in found if mention.term not in _BARE]
     exams = [Span(*m.span()) for m in _EXAMINATIONS.finditer(reading.half, scope.start, scope.end)]
     values = [q.span.shifted(scope.start) for q in find_quantities(scope.of(reading.half))]
     return tuple(sorted({*words, *exams, *values}))
@@ -97,10 +100,14 @@ def _says_nothing(text: str) -> bool:
 @detector
 def speaks_of_this_patient(reading: Reading, section: Section | None) -> Detection | None:
     """Whether the passage holds findings, results or measures of this patient."""
+    return _told(reading, section, _ENOUGH_CONCRETE)
+
+
+def _told(reading: Reading, section: Section | None, enough: int) -> Detection | None:
     if section is None:
         return None
     found = _concrete(reading, section.body)
-    if len(found) >= _ENOUGH_CONCRETE:
+    if len(found) >= enough:
         return Detection(True, found[:_ENOUGH_CONCRETE])
     if not found and _says_nothing(section.body.of(reading.half)):
         return Detection(False, (section.body,))
@@ -123,14 +130,7 @@ def round_gives_opinion(reading: Reading, section: Section | None) -> Detection 
 @detector
 def enough_of_this_patient(reading: Reading, section: Section | None) -> Detection | None:
     """Whether a passage that sums up much holds several findings, results or measures of this patient."""
-    if section is None:
-        return None
-    found = _concrete(reading, section.body)
-    if len(found) >= _MUCH_CONCRETE:
-        return Detection(True, found[:_ENOUGH_CONCRETE])
-    if not found and _says_nothing(section.body.of(reading.half)):
-        return Detection(False, (section.body,))
-    return None
+    return _told(reading, section, _MUCH_CONCRETE)
 
 
 @detector
