@@ -81,7 +81,7 @@ class DocumentMissing(Check, name="document_missing"):
         return not_applicable(f"未{STAY_EVENT_TITLES[self.after]}")
 
 
-class ProcedureDocumentMissing(Check, name="procedure_document_missing"):
+class ProcedureDocumentMissing(Check):
     """A procedure without a document of the rule's types.
 
     Attributes:
