@@ -4,16 +4,23 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 OUT := demo-output
+# what the integration tests start: a database server, and a browser with a Chinese font
+SYSTEM := postgresql chromium fonts-noto-cjk
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo test lint types bench clean
+.PHONY: demo test system lint types bench clean
 
 demo: $(VENV)/.app
 	@BINGLI=$(BIN)/bingli OUT=$(OUT) bash examples/demo.sh
 
-test: $(VENV)/.dev lint types
+test: system $(VENV)/.dev lint types
 	$(BIN)/bingli models pull
 	$(BIN)/pytest
+
+system:
+	@missing=; for package in $(SYSTEM); do dpkg -s $$package >/dev/null 2>&1 || missing="$$missing $$package"; done; \
+	test -z "$$missing" || { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq --no-install-recommends $$missing; } \
+	|| echo "未能安装$$missing（需要 Debian 和 root），用到它们的测试会跳过。" >&2
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .
