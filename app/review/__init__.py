@@ -1,0 +1,1 @@
+"""Findings as work: assigned, corrected, appealed, decided, closed; and what the decisions say about rules."""
