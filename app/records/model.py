@@ -7,7 +7,7 @@ Unknown fields are kept in ``extra`` of the object they stand in.
 from collections.abc import Iterator
 from datetime import date, datetime, timedelta, timezone
 from functools import cached_property
-from typing import Annotated, Any, ClassVar, Literal, NamedTuple, get_args
+from typing import Annotated, Any, ClassVar, Literal, NamedTuple, Self, get_args
 
 from pydantic import (
     BaseModel,
@@ -105,6 +105,13 @@ class Part(BaseModel):
         cls._known = frozenset(
             name for field, info in cls.model_fields.items() for name in (field, info.alias) if name
         )
+
+    def __copy__(self) -> Self:
+        """A copy without what was worked out from the fields: they may differ in it (``model_copy``)."""
+        copied = super().__copy__()
+        for name in copied.__dict__.keys() - type(self).model_fields.keys():
+            del copied.__dict__[name]
+        return copied
 
     @model_validator(mode="before")
     @classmethod
@@ -450,4 +457,11 @@ class MedicalRecord(Part):
 
     def documents_of(self, *kinds: DocumentType) -> tuple[Document, ...]:
         """The documents of the given types, in record order."""
-        return tuple(document for document in self.documents or () if document.kind in kinds)
+        if kinds not in self._documents_of:
+            found = tuple(document for document in self.documents or () if document.kind in kinds)
+            self._documents_of[kinds] = found
+        return self._documents_of[kinds]
+
+    @cached_property
+    def _documents_of(self) -> dict[tuple[DocumentType, ...], tuple[Document, ...]]:
+        return {}

@@ -8,25 +8,26 @@ from typing import NamedTuple
 from app.records.model import Span
 from app.text.assertion import Assertion, find_mentions
 from app.text.lexicons import load_mapping, load_terms, load_tree
+from app.text.patterns import regex
 from app.text.reading import Reading
 
 _HISTORY_SECTIONS = ("过敏史", "既往史", "手术外伤史")
-_ALLERGY = re.compile("过敏|皮试")
-_CONFIRMS = re.compile(
+_ALLERGY = regex("过敏|皮试")
+_CONFIRMS = regex(
     r"[”’\"')】\s]*(?:类|类?药物|类?抗生素|制剂|针剂?|注射液|片|胶囊|等)?[”’\"')\s]*"
     r"(?:[、,及和/或与]\s*[^,。;、\n]{1,10}?){0,3}"
     r"(?:[有曾]|发生|出现|引起|所?致|(?:静[滴注推]|口服|肌注|使用|应用)?后)?(?:严重|药物)?"
     r"(?:过敏(?!反应(?:的|可能))|皮试(?:结果)?[:为呈]?\s*(?:阳性|\(\+\)))"
 )
-_REACTION = re.compile(
+_REACTION = regex(
     r"[”’\"']?[^,。;\n]{0,6}?后[^。;\n]{0,14}?(?:皮疹|风团|荨麻疹|休克|喉头水肿|过敏|瘙痒|红斑|呼吸困难|药疹)"
 )
-_DENIAL = re.compile(
+_DENIAL = regex(
     r"(?:否认|无|未诉|没有|未发现)(?P<listed>[^。;,\n]{0,30}?)过敏(?:反应|情况|现象)?(?:史)?"
     r"|过敏(?:药物|史|情况)?(?:史)?\s*[:：]\s*(?:否认|无(?!法)|未发现|-|/|—)(?![\u4e00-\u9fff]{0,4}其他)"
 )
-_LIMITED = re.compile("其他|其它|其余|余|别的|另|青霉素|头孢|磺胺|喹诺酮|造影剂|接触|花粉|海鲜|尘螨")
-_OBJECT = re.compile("药|食物|食品")
+_LIMITED = regex("其他|其它|其余|余|别的|另|青霉素|头孢|磺胺|喹诺酮|造影剂|接触|花粉|海鲜|尘螨")
+_OBJECT = regex("药|食物|食品")
 
 
 class Allergen(NamedTuple):

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from functools import cache
 
 from app.text.lexicons import heads_by_term
+from app.text.patterns import regex
 from app.text.width import half_width
 
 _SPINAL = frozenset({"腰硬联合麻醉", "腰麻", "硬膜外麻醉"})
@@ -13,7 +14,7 @@ _BROADER: Mapping[str, frozenset[str]] = {"椎管内麻醉": _SPINAL}
 
 @cache
 def _forms() -> re.Pattern[str]:
-    return re.compile("|".join(map(re.escape, sorted(heads_by_term("anaesthesia"), key=len, reverse=True))))
+    return regex("|".join(map(re.escape, sorted(heads_by_term("anaesthesia"), key=len, reverse=True))))
 
 
 def kinds_of_anaesthesia(words: str) -> frozenset[str]:

@@ -12,13 +12,14 @@ from typing import Literal, NamedTuple
 
 from app.records.model import Span
 from app.text.lexicons import load_terms, load_tree
+from app.text.patterns import compiled
+from app.text.terms import find_terms
 from app.text.width import half_width
 
 Subject = Literal["patient", "family", "other"]
 
 _REACH = 300
 _CLAUSE_ENDS = "。;!?\n"
-_GROUP = 16
 
 
 class Assertion(Enum):
@@ -43,6 +44,11 @@ class _Cue(NamedTuple):
     end: int
     claims: Assertion
     crosses_commas: bool
+
+
+class _Told(NamedTuple):
+    cues: tuple[_Cue, ...]
+    people: tuple[tuple[int, Subject], ...]
 
 
 class _Sentence(NamedTuple):
@@ -74,35 +80,14 @@ def find_mentions(text: str, terms: Iterable[str], within: Span | None = None) -
     compiled search is cached by it.
     """
     half = half_width(text)
-    start, end = within or (0, len(text))
     found: list[Mention] = []
     sentence: _Sentence | None = None
-    for match in _alternation(tuple(terms)).finditer(half, start, end):
-        span = Span(*match.span())
+    for span in find_terms(half, terms, within):
         if sentence is None or not sentence.span.contains(span):
             sentence = _sentence(half, span)
-        found.append(Mention(span, match.group(), _assertion(half, span, sentence), _subject(span, sentence)))
+        claimed = _assertion(half, span, sentence)
+        found.append(Mention(span, span.of(half), claimed, _subject(span, sentence)))
     return tuple(found)
-
-
-@lru_cache(maxsize=256)
-def _alternation(terms: tuple[str, ...]) -> re.Pattern[str]:
-    """One search for all terms: a class of first characters, then ever smaller groups of them."""
-    by_first: dict[str, list[str]] = {}
-    for term in sorted({half_width(term) for term in terms if term}, key=lambda term: (-len(term), term)):
-        by_first.setdefault(term[0], []).append(re.escape(term[1:]))
-    if not by_first:
-        return re.compile(r"(?!)")
-    branches = [(first, f"(?<={re.escape(first)})(?:{'|'.join(rest)})") for first, rest in by_first.items()]
-    groups = (branches[start : start + _GROUP] for start in range(0, len(branches), _GROUP))
-    searched = "|".join(
-        f"(?<=[{_characters(group)}])(?:{'|'.join(branch for _, branch in group)})" for group in groups
-    )
-    return re.compile(f"[{_characters(branches)}](?:{searched})")
-
-
-def _characters(branches: list[tuple[str, str]]) -> str:
-    return "".join(re.escape(first) for first, _ in branches)
 
 
 def _sentence(half: str, span: Span) -> _Sentence:
@@ -111,12 +96,17 @@ def _sentence(half: str, span: Span) -> _Sentence:
     start = max(start, *(half.rfind(mark, start, span.start) + 1 for mark in _CLAUSE_ENDS))
     match = _pattern("sentence_end").search(half, span.end, span.end + _REACH)
     end = match.start() if match else min(len(half), span.end + _REACH)
+    told = _told(half, start, end)
+    return _Sentence(Span(start, end), *told, _in_family_history(half, start, span.start))
+
+
+@lru_cache(maxsize=2048)
+def _told(half: str, start: int, end: int) -> _Told:
+    """The cues and the people of one sentence, found once for all that is asked of it."""
     people = (found for found in _pattern("person").finditer(half, start, end) if found.lastgroup)
-    return _Sentence(
-        Span(start, end),
+    return _Told(
         tuple(_cues(half, start, end)),
         tuple((found.end(), found.lastgroup) for found in people),  # type: ignore[misc]
-        _in_family_history(half, start, span.start),
     )
 
 
@@ -176,30 +166,30 @@ def _patterns() -> dict[str, re.Pattern[str]]:
     end = r"(?=[,。;、!\s)]|\Z)"
     gap = r"[^,。;:、!?\s()]"
     return {
-        "sentence_end": re.compile(r"[。;!\n]|\?(?![,、)])"),
-        "segment_end": re.compile(r"[,。;!?\n]"),
-        "cue": re.compile(
+        "sentence_end": compiled(r"[。;!\n]|\?(?![,、)])"),
+        "segment_end": compiled(r"[,。;!?\n]"),
+        "cue": compiled(
             rf"(?P<uncertain>{words['uncertain_before']})|(?:{words['no_cue']})"
             rf"|(?P<denied>(?:{denials})(?:{words['carried']})*)"
             rf"|(?P<absent>(?:{words['absent_before']})(?:{words['carried']})*)"
         ),
-        "comma": re.compile(r",(?!如(?!有|出现|再)|例如|包括|比如|诸如)"),
-        "turn": re.compile(f"{words['turn_of_denial']}|{words['turn']}"),
-        "turn_of_denial": re.compile(words["turn_of_denial"]),
-        "new_claim": re.compile(words["new_claim"]),
-        "uncertain_after": re.compile(
+        "comma": compiled(r",(?!如(?!有|出现|再)|例如|包括|比如|诸如)"),
+        "turn": compiled(f"{words['turn_of_denial']}|{words['turn']}"),
+        "turn_of_denial": compiled(words["turn_of_denial"]),
+        "new_claim": compiled(words["new_claim"]),
+        "uncertain_after": compiled(
             rf"{gap}{{0,6}}?(?:{words['uncertain_after']})|[(\s]?\?|{gap}{{0,3}}\?|、{gap}{{1,8}}待[排查]"
         ),
-        "absent_after": re.compile(
+        "absent_after": compiled(
             rf"(?:史|病史|症状|体征|征)?(?::|均|已)*(?:{words['absent_after']}){end}"
             rf"|(?:史|病史|症状|体征|征)?:\s?(?:患者|既往|均)?(?:{words['absent_after']})(?!其他|其它)"
             rf"|{gap}{{0,8}}(?:{words['negative_result']})"
             rf"|(?:、{gap}{{1,8}}){{1,4}}均(?:为|呈)?(?:{words['negative_result']}|无{end})"
         ),
-        "person": re.compile(
+        "person": compiled(
             rf"(?:{words['teller']})|(?P<family>{words['family']})|(?P<other>{words['other']})"
             rf"|(?P<patient>{words['patient']})"
         ),
-        "family_heading": re.compile(r"家族(?:病|遗传|疾病)?史[ \t]*[:】\s]\s*"),
-        "next_section": re.compile(r"\n|(?:史|检查|查体|诊断)[ \t]*[:】]"),
+        "family_heading": compiled(r"家族(?:病|遗传|疾病)?史[ \t]*[:】\s]\s*"),
+        "next_section": compiled(r"\n|(?:史|检查|查体|诊断)[ \t]*[:】]"),
     }

@@ -8,33 +8,34 @@ from typing import NamedTuple
 
 from app.records.model import Span
 from app.text.lexicons import load_tree
+from app.text.patterns import regex
 from app.text.width import half_width
 
 _SYNONYMS = "disease_names"
-_NUMBER = re.compile(r"(?:(?<=[\s;。,、:'\"\[\]])|^)(?:\(?\d{1,2}(?:[)、]|\.(?!\d)|\.(?=[12]型))|[①-⑳])\s*")
-_BREAK = re.compile(r"[\n\r\t;。|'\"\[\]]|(?<=[^\sA-Za-z0-9])\s+(?=[^\sA-Za-z0-9(])|\s{2,}")
-_COMMA = re.compile(r"[,、+]")
-_ENDS_DISEASE = re.compile(
+_NUMBER = regex(r"(?:(?<=[\s;。,、:'\"\[\]])|^)(?:\(?\d{1,2}(?:[)、]|\.(?!\d)|\.(?=[12]型))|[①-⑳])\s*")
+_BREAK = regex(r"[\n\r\t;。|'\"\[\]]|(?<=[^\sA-Za-z0-9])\s+(?=[^\sA-Za-z0-9(])|\s{2,}")
+_COMMA = regex(r"[,、+]")
+_ENDS_DISEASE = regex(
     r"(?:[症病炎癌瘤死血痛石折衰竭克疡化压全染碍常肿节肉损伤瘫聋疝瘘结脱毒征后期级型危积液水糜烂脓栓塞斑眼]"
     r"|状态|增生|肥大|缺损|狭窄|减退|亢进|缺乏|疏松|突出|曲张|妊娠|分娩|待查|待排|可能|[)?])\s*$"
 )
-_QUALIFIER = re.compile(
+_QUALIFIER = regex(
     r"^(?:[极很]?(?:高|低|中)危(?:组|层)?|(?:心功能|NYHA|Killip|ASA|Child)"
     r"|(?!.*(?:血压|病|癌|炎))[^,]{0,8}(?:级|期|分级|分型|组)$"
     r"|[^,]{0,6}(?:术后|治疗后|恢复期|活动期|急性期|缓解期|稳定期|后遗症期)$|[^,]{0,2}(?:型|度)$|\d+\s*[年月天日次个])"
 )
 _OPENING, _CLOSING = "(【", ")】"
 
-_BRACKETED = re.compile(r"[(【\[][^()【】\[\]]*[)】\]]")
-_UNSURE = re.compile(r"\?|待查|待排除?|待除外|可能性?大?|考虑|疑似|拟诊|不除外|不排除|个人史$|病史$|史$")
-_NOISE = re.compile(r"[\s,。、;:'\"·\-]|^(?:左侧?|右侧?|双侧?|两侧)|(?:左|右|双|两)侧")
-_JOINT = re.compile(r"伴有?|合并|并发|并(?!发)|及|和|与|致|所致")
+_BRACKETED = regex(r"[(【\[][^()【】\[\]]*[)】\]]")
+_UNSURE = regex(r"\?|待查|待排除?|待除外|可能性?大?|考虑|疑似|拟诊|不除外|不排除|个人史$|病史$|史$")
+_NOISE = regex(r"[\s,。、;:'\"·\-]|^(?:左侧?|右侧?|双侧?|两侧)|(?:左|右|双|两)侧")
+_JOINT = regex(r"伴有?|合并|并发|并(?!发)|及|和|与|致|所致")
 _ROMAN = str.maketrans({"Ⅰ": "1", "Ⅱ": "2", "Ⅲ": "3", "Ⅳ": "4", "Ⅴ": "5", "Ⅵ": "6"})
-_LATIN_NUMBER = re.compile(r"(?<![A-Za-z])(IV|I{1,3})(?=[型级度期])")
-_HAN_NUMBER = re.compile(r"[一二三四](?=[型级度期])")
+_LATIN_NUMBER = regex(r"(?<![A-Za-z])(IV|I{1,3})(?=[型级度期])")
+_HAN_NUMBER = regex(r"[一二三四](?=[型级度期])")
 _ARABIC = {"I": "1", "II": "2", "III": "3", "IV": "4", "一": "1", "二": "2", "三": "3", "四": "4"}
-_TYPE = re.compile(r"(\d)型")
-_GRADE = re.compile(r"\d[级度期]|[极很]?[高中低]危(?:组|层)?")
+_TYPE = regex(r"(\d)型")
+_GRADE = regex(r"\d[级度期]|[极很]?[高中低]危(?:组|层)?")
 
 
 class DiagnosisMention(NamedTuple):
@@ -94,9 +95,10 @@ def _bracket_depths(half: str, start: int, end: int) -> list[int]:
 
 
 def _comma_pieces(half: str, start: int, end: int) -> Iterator[Span]:
-    depth = _bracket_depths(half, start, end)
+    commas = list(_COMMA.finditer(half, start, end))
+    depth = _bracket_depths(half, start, end) if commas else []
     left = start
-    for match in _COMMA.finditer(half, start, end):
+    for match in commas:
         before, after = half[left : match.start()], half[match.end() : end].lstrip()
         first_after = re.split(r"[,、]", after, maxsplit=1)[0]
         if depth[match.start() - start] or not _ENDS_DISEASE.search(before) or _QUALIFIER.match(first_after):
@@ -140,7 +142,7 @@ def _synonyms() -> tuple[re.Pattern[str], Mapping[str, str]]:
         latin.format(re.escape(term)) if re.fullmatch(r"[A-Za-z\d-]+", term) else re.escape(term)
         for term in sorted(heads, key=len, reverse=True)
     ]
-    return re.compile("|".join(branches)), heads
+    return regex("|".join(branches)), heads
 
 
 @cache

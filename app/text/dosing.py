@@ -7,16 +7,17 @@ from typing import NamedTuple
 
 from app.records.model import Span
 from app.text.lexicons import load_tree
+from app.text.patterns import regex
 from app.text.quantities import find_quantities
 from app.text.width import half_width
 
 _HAN = {"一": 1, "两": 2, "二": 2, "三": 3, "四": 4, "五": 5, "六": 6}
-_REGULAR = re.compile(
+_REGULAR = regex(
     r"(?:每|一|1)?\s?(?<!隔)[日天]\s?(?P<first>[\d一两二三四五六])\s?次|(?P<second>[\d一两二三四五六])\s?次\s?/\s?[日天d]"
 )
 _MASSES = {"g": 1000.0, "mg": 1.0, "μg": 0.001, "ug": 0.001, "ng": 1e-6}
 _UNITS = {"AxaIU": "U", "IU": "U", "u": "U", "单位": "U", "ML": "ml", "mL": "ml", "毫升": "ml"}
-_BRACKETED = re.compile(r"\([^()]*\)")
+_BRACKETED = regex(r"\([^()]*\)")
 
 
 class Dose(NamedTuple):
@@ -92,7 +93,7 @@ def _frequencies() -> Mapping[str, float]:
 def _irregular() -> re.Pattern[str]:
     forms = sorted(_frequencies(), key=len, reverse=True)
     parts = [rf"(?<![a-z]){re.escape(f)}(?![a-z])" if f.isascii() else re.escape(f) for f in forms]
-    return re.compile("|".join(parts))
+    return regex("|".join(parts))
 
 
 def find_drug(half: str, name: str, within: Span) -> Span | None:

@@ -5,29 +5,31 @@ Everything works on half-width text (``Reading.half``); offsets are those of the
 """
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cache, lru_cache
 from typing import NamedTuple
 
 from app.records.model import Span
 from app.text.lexicons import heads_by_term, load_mapping, load_terms
+from app.text.patterns import regex
+from app.text.terms import find_terms
 from app.text.width import half_width
 
 _BEFORE = 16
 _AFTER = 24
 _NEXT = 3
-_CLAUSE_START = re.compile(r"[。;,:\n(]")
-_PLANNED = re.compile(r"(?:拟|完善|预约|安排|建议|必要时|择期|待|嘱|可行|应行|需行|请)[^。;,\n]{0,10}\Z")
-_DONE = re.compile(r"[^。;\n]{0,14}(?:示|提示|见|:|证实|报告|回报|结果|正常|阴性|阳性|片?显示|未)")
-_ELSEWHERE = re.compile(r"外院|院外|当地|社区|乡镇|卫生院|县医院|市医院|省医院")
-_NAME_TAIL = re.compile(
+_CLAUSE_START = regex(r"[。;,:\n(]")
+_PLANNED = regex(r"(?:拟|完善|预约|安排|建议|必要时|择期|待|嘱|可行|应行|需行|请)[^。;,\n]{0,10}\Z")
+_DONE = regex(r"[^。;\n]{0,14}(?:示|提示|见|:|证实|报告|回报|结果|正常|阴性|阳性|片?显示|未)")
+_ELSEWHERE = regex(r"外院|院外|当地|社区|乡镇|卫生院|县医院|市医院|省医院")
+_NAME_TAIL = regex(
     r"\(.*?\)|(?:定量|定性|测定|检测|浓度|含量|活性|水平)\Z|\A(?:血清|血浆|全血|血|静脉血)(?=..)"
 )
-_NUMBER = re.compile(
+_NUMBER = regex(
     r"(?:\([^()\n]{0,10}\))?\s{0,2}[:为约是达]?\s{0,2}(?P<value>\d{1,6}(?:\.\d{1,4})?)(?![\d*.]|\s?[-~至到/]\s?\d)"
 )
-_UNIT = re.compile(r"\s?(?P<unit>[A-Za-zμ%×*^/⁹¹²()·℃0-9]{1,14})")
-_SALTS = re.compile(
+_UNIT = regex(r"\s?(?P<unit>[A-Za-zμ%×*^/⁹¹²()·℃0-9]{1,14})")
+_SALTS = regex(
     r"(?:注射用|盐酸|硫酸氢|硫酸|枸橼酸|苹果酸|甲磺酸|马来酸|富马酸|酒石酸|重酒石酸|琥珀酸|磷酸|醋酸|乳酸|氢溴酸|苯磺酸)"
 )
 
@@ -59,7 +61,7 @@ class Value(NamedTuple):
 @cache
 def _modality(name: str) -> re.Pattern[str]:
     pieces = load_mapping("examinations").get(name, ())
-    return re.compile("|".join(pieces) or r"(?!)")
+    return regex("|".join(pieces) or r"(?!)")
 
 
 @cache
@@ -130,11 +132,13 @@ def find_item(half: str, item: str, within: Span | None = None) -> Iterator[Span
     start, end = within or (0, len(half))
     for name in item_names(item):
         position = half.find(name, start, end)
+        if position < 0:
+            continue
+        longer = [each for each in _longer_names(item, name) if each[0] in half]
         while position >= 0:
             after = position + len(name)
             if _stands_alone(half, position, after, name) and not any(
-                half.startswith(longer, max(0, position - offset))
-                for longer, offset in _longer_names(item, name)
+                half.startswith(term, max(0, position - offset)) for term, offset in longer
             ):
                 yield Span(position, after)
             position = half.find(name, after, end)
@@ -149,8 +153,8 @@ def _longer_names(item: str, name: str) -> tuple[tuple[str, int], ...]:
 
 
 _OTHER_SPECIMEN = "尿便粪痰水液"
-_COMPOUND_BEFORE = re.compile(r"[化酸醇羟氢尿便粪痰糖脂肌乳前球纤氨蛋水液多低高补降A-Za-z\d\-]\Z")
-_COMPOUND_AFTER = re.compile(r"[A-Za-z\d\-]|离子通道|拮抗|通道")
+_COMPOUND_BEFORE = regex(r"[化酸醇羟氢尿便粪痰糖脂肌乳前球纤氨蛋水液多低高补降A-Za-z\d\-]\Z")
+_COMPOUND_AFTER = regex(r"[A-Za-z\d\-]|离子通道|拮抗|通道")
 
 
 def _stands_alone(half: str, start: int, end: int, name: str) -> bool:
@@ -164,8 +168,13 @@ def _stands_alone(half: str, start: int, end: int, name: str) -> bool:
     return before not in tuple(_OTHER_SPECIMEN)
 
 
-def values_of(half: str, item: str, within: Span | None = None) -> Iterator[Value]:
+@lru_cache(maxsize=4096)
+def values_of(half: str, item: str, within: Span | None = None) -> tuple[Value, ...]:
     """The numbers that directly follow an item's name; ranges, limits (>80) and masked numbers are none."""
+    return tuple(_values_of(half, item, within))
+
+
+def _values_of(half: str, item: str, within: Span | None) -> Iterator[Value]:
     seen: set[int] = set()
     for span in find_item(half, item, within):
         number = _NUMBER.match(half, span.end)
@@ -184,6 +193,7 @@ _UNIT_FOLD = str.maketrans(
 )
 
 
+@lru_cache(maxsize=1024)
 def plain_unit(unit: str | None) -> str:
     """A unit in a form that can be compared: ×10⁹/L and 10^9/L are one."""
     folded = half_width(unit or "").translate(_UNIT_FOLD).lower()
@@ -191,19 +201,27 @@ def plain_unit(unit: str | None) -> str:
 
 
 @cache
-def _drug_heads() -> tuple[tuple[str, str], ...]:
-    """Every drug name, longest first, with its class."""
-    pairs = ((name, kind) for kind, names in load_mapping("drug_classes").items() for name in names)
-    return tuple(sorted(pairs, key=lambda pair: -len(pair[0])))
+def _drug_kinds() -> Mapping[str, str]:
+    """Every drug name with its class; the first class wins."""
+    kinds: dict[str, str] = {}
+    for kind, names in load_mapping("drug_classes").items():
+        for name in names:
+            kinds.setdefault(name, kind)
+    return kinds
+
+
+@cache
+def _drug_names() -> tuple[str, ...]:
+    return tuple(_drug_kinds())
 
 
 @lru_cache(maxsize=2048)
 def drug_class(written: str) -> tuple[str, str] | None:
     """The known drug that an order names first and its class; ``None`` for any other."""
     plain = _SALTS.sub("", half_width(written))
-    found = ((plain.find(name), name, kind) for name, kind in _drug_heads())
-    first = min((each for each in found if each[0] >= 0), key=lambda each: each[0], default=None)
-    return first and first[1:]
+    first = next(iter(find_terms(plain, _drug_names())), None)
+    name = first.of(plain) if first else None
+    return (name, _drug_kinds()[name]) if name else None
 
 
 @cache

@@ -6,6 +6,7 @@ from typing import Literal, NamedTuple
 
 from app.records.model import Span
 from app.text.lexicons import load_terms
+from app.text.patterns import regex
 from app.text.width import half_width
 
 SideName = Literal["左", "右", "双侧"]
@@ -39,7 +40,7 @@ def find_sides(text: str) -> tuple[Side, ...]:
 def _side() -> re.Pattern[str]:
     sites = _alternation(load_terms("sites"))
     unpaired = _alternation(tuple(word[1:] for word in load_terms("not_sides")))
-    return re.compile(
+    return regex(
         rf"(?P<side>[左右双两])(?:(?P<unpaired>{unpaired})"
         rf"|侧的?(?P<site_after>{sites})?|(?P<site>{sites})|(?<=[左右]))"
     )

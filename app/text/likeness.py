@@ -1,22 +1,25 @@
 """How alike two texts are.
 
 The likeness of two contents is 2·LCS ÷ (length + length), LCS being the length of their longest common
-subsequence (bit-parallel, Hyyrö 2004): symmetric, 1.0 for equal contents, 0.95 where about one character in
-twenty was changed.
+subsequence: symmetric, 1.0 for equal contents, 0.95 where about one character in twenty was changed.
 """
 
 import re
 from dataclasses import dataclass
 from functools import cache, cached_property
 
+from rapidfuzz.distance import LCSseq
+
 from app.records.model import Span
 from app.text.lexicons import load_terms
+from app.text.patterns import regex
 from app.text.reading import Reading
 from app.text.width import half_width
 
 SHINGLE = 4
-_NOT_CONTENT = re.compile(r"[^\u4e00-\u9fffA-Za-z0-9]+")
-_VARIABLE = re.compile(
+_CONTENT = regex(r"[\u4e00-\u9fffA-Za-z0-9]+")
+_WORDS = regex(r"[\u4e00-\u9fff]+")
+_VARIABLE = regex(
     r"(?=[\d体脉呼血心TPRBHS副主住医签记护])(?:"
     r"\d{4}\s?[-年/.]\s?\d{1,2}\s?[-月/.]\s?\d{1,2}\s?日?(?:\s*\d{1,2}\s?[:时]\s?\d{0,2}分?)?"
     r"|(?<!\d)\d{1,2}月\d{1,2}日(?:\s*\d{1,2}[:时]\d{0,2}分?)?|(?<!\d)\d{1,2}:\d{2}(?!\d)"
@@ -39,7 +42,7 @@ class Content:
     @cached_property
     def shingles(self) -> frozenset[str]:
         """Its overlapping pieces of four characters."""
-        return frozenset(self.text[i : i + SHINGLE] for i in range(len(self.text) - SHINGLE + 1))
+        return frozenset(map("".join, zip(*(self.text[start:] for start in range(SHINGLE)), strict=False)))
 
 
 def content_of(text: str) -> Content:
@@ -47,7 +50,7 @@ def content_of(text: str) -> Content:
     half = half_width(text)
     lines = (line for line in half.split("\n") if not _is_table_line(line))
     bare = _fixed().sub("", _VARIABLE.sub("", "\n".join(lines)))
-    return Content(_NOT_CONTENT.sub("", bare))
+    return Content("".join(_CONTENT.findall(bare)))
 
 
 def body_content(reading: Reading) -> Content:
@@ -64,9 +67,7 @@ def section_content(reading: Reading, body: Span) -> Content:
 
 @cache
 def _fixed() -> re.Pattern[str]:
-    return re.compile(
-        "|".join(re.escape(t) for t in sorted(load_terms("fixed_wording"), key=len, reverse=True))
-    )
+    return regex("|".join(re.escape(t) for t in sorted(load_terms("fixed_wording"), key=len, reverse=True)))
 
 
 def _is_table_line(line: str) -> bool:
@@ -75,48 +76,20 @@ def _is_table_line(line: str) -> bool:
         return True
     if not 12 <= len(line) <= 80:
         return False
-    words = len(re.findall(r"[\u4e00-\u9fff]", line))
-    return words * 4 < len(line)
+    return sum(map(len, _WORDS.findall(line))) * 4 < len(line)
 
 
 def likeness(a: Content, b: Content, floor: float) -> float:
-    """The likeness of two contents; below ``floor`` it may come back as 0.
-
-    Contents that share too few pieces to reach ``floor`` are not compared further: each differing character
-    spoils at most four pieces (q-gram lemma).
-    """
+    """The likeness of two contents; below ``floor`` it may come back as 0."""
     if a.text == b.text:
         return 1.0 if a.text else 0.0
     total = len(a.text) + len(b.text)
     if 2 * min(len(a.text), len(b.text)) < floor * total:
         return 0.0
-    spoilt = SHINGLE * (1 - floor) * total
-    if len(a.shingles & b.shingles) < min(len(a.shingles), len(b.shingles)) - spoilt:
-        return 0.0
-    found = 2 * _lcs(a.text, b.text) / total
+    found = 2 * LCSseq.similarity(a.text, b.text, score_cutoff=int(floor * total / 2)) / total
     return found if found >= floor else 0.0
 
 
 def share_within(part: Content, whole: Content) -> float:
     """The share of the pieces of ``part`` that ``whole`` holds too, 0–1."""
     return len(part.shingles & whole.shingles) / len(part.shingles) if part.shingles else 0.0
-
-
-def _lcs(a: str, b: str) -> int:
-    """The length of the longest common subsequence."""
-    start = 0
-    while start < min(len(a), len(b)) and a[start] == b[start]:
-        start += 1
-    end = 0
-    while end < min(len(a), len(b)) - start and a[-1 - end] == b[-1 - end]:
-        end += 1
-    a, b = a[start : len(a) - end], b[start : len(b) - end]
-    masks: dict[str, int] = {}
-    for place, character in enumerate(a):
-        masks[character] = masks.get(character, 0) | 1 << place
-    full = (1 << len(a)) - 1
-    row = full
-    for character in b:
-        matched = row & masks.get(character, 0)
-        row = ((row + matched) | (row - matched)) & full
-    return start + end + len(a) - row.bit_count()

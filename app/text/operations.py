@@ -6,16 +6,15 @@ from functools import cache, lru_cache
 from typing import NamedTuple
 
 from app.text.lexicons import load_tree
+from app.text.patterns import regex
 from app.text.width import half_width
 
 _LEXICON = "operation_names"
-_BRACKETED = re.compile(r"[(【\[][^()【】\[\]]*[)】\]]")
-_SEPARATOR = re.compile(
-    r"[+＋;；\n。]|/(?!\d)|(?<=术)[,、及和与加]|(?<=术)\s+|联合(?!腔镜)|备(?=[\u4e00-\u9fff])"
-)
-_SIDE = re.compile(r"[左右双两]侧?")
-_PLANNING = re.compile(r"^[\s,、:：.\d]*(?:拟|行|备选?|改|在.{0,12}?麻醉?下|择期|急诊|同时)*(?:行|为|施)?")
-_LEVEL = re.compile(
+_BRACKETED = regex(r"[(【\[][^()【】\[\]]*[)】\]]")
+_SEPARATOR = regex(r"[+＋;；\n。]|/(?!\d)|(?<=术)[,、及和与加]|(?<=术)\s+|联合(?!腔镜)|备(?=[\u4e00-\u9fff])")
+_SIDE = regex(r"[左右双两]侧?")
+_PLANNING = regex(r"^[\s,、:：.\d]*(?:拟|行|备选?|改|在.{0,12}?麻醉?下|择期|急诊|同时)*(?:行|为|施)?")
+_LEVEL = regex(
     r"(?P<region>[CTLS]|颈|胸|腰|骶)(?P<first>\d{1,2})"
     r"(?:\s*[-/~、及]\s*(?:[CTLS]|颈|胸|腰|骶)?(?P<second>\d{1,2}))?(?![\d.]|[^/\-]?级|期|型|[天日月年])"
 )
@@ -90,14 +89,14 @@ def _in_one_spelling(name: str) -> str:
 def _synonyms() -> tuple[re.Pattern[str], Mapping[str, str]]:
     listed: Mapping[str, list[str]] = load_tree(_LEXICON)["synonyms"]
     heads = {form: head for head, forms in listed.items() for form in (head, *forms)}
-    return re.compile("|".join(map(re.escape, sorted(heads, key=len, reverse=True)))), heads
+    return regex("|".join(map(re.escape, sorted(heads, key=len, reverse=True)))), heads
 
 
 @cache
 def _terms(group: str) -> tuple[re.Pattern[str], Mapping[str, str]]:
     listed: Mapping[str, list[str]] = load_tree(_LEXICON)[group]
     heads = {form: head for head, forms in listed.items() for form in forms}
-    return re.compile("|".join(map(re.escape, sorted(heads, key=len, reverse=True)))), heads
+    return regex("|".join(map(re.escape, sorted(heads, key=len, reverse=True)))), heads
 
 
 def _found(group: str, name: str) -> frozenset[str]:

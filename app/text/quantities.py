@@ -7,6 +7,7 @@ from typing import Literal, NamedTuple
 
 from app.records.model import Span
 from app.text.lexicons import load_mapping
+from app.text.patterns import regex
 from app.text.width import half_width
 
 VitalName = Literal["temperature", "pulse", "respiration", "systolic", "diastolic", "spo2", "heart_rate"]
@@ -39,16 +40,16 @@ class _Unit(NamedTuple):
     end: int
 
 
-_POWER = re.compile(r"\s?[×xX*]\s?10\s?(?:\^|\*{1,2}|[Ee])?\s?(?P<power>12|9|6|¹²|⁹|⁶)\s?/\s?[Ll]")
+_POWER = regex(r"\s?[×xX*]\s?10\s?(?:\^|\*{1,2}|[Ee])?\s?(?P<power>12|9|6|¹²|⁹|⁶)\s?/\s?[Ll]")
 _POWERS = {"9": "10^9/L", "⁹": "10^9/L", "12": "10^12/L", "¹²": "10^12/L", "6": "10^6/L", "⁶": "10^6/L"}
-_NUMBER = re.compile(r"[\d*](?:[\d*.]*[\d*])?")
+_NUMBER = regex(r"[\d*](?:[\d*.]*[\d*])?")
 # A star is a multiplication sign before a power of ten and in a size (2.5*3cm); else it masks a digit.
-_MULTIPLIED = re.compile(
+_MULTIPLIED = regex(
     rf"\d+(?:\.\d+)?(?={_POWER.pattern.replace('?P<power>', '?:')}|(?:\s?\*\s?\d+(?:\.\d+)?){{1,2}}\s?[cm]m)"
 )
-_SIZE_STAR = re.compile(r"\s?\*\s?(?=\d+(?:\.\d+)?(?:\s?[cm]m|\s?\*\s?\d))")
-_PLAIN = re.compile(r"\d+(?:\.\d+)?")
-_LINK = re.compile(r"\s?[-~至/×xX*]\s?")
+_SIZE_STAR = regex(r"\s?\*\s?(?=\d+(?:\.\d+)?(?:\s?[cm]m|\s?\*\s?\d))")
+_PLAIN = regex(r"\d+(?:\.\d+)?")
+_LINK = regex(r"\s?[-~至/×xX*]\s?")
 
 
 def find_quantities(text: str) -> tuple[Quantity, ...]:
@@ -112,7 +113,7 @@ def _unit_forms() -> dict[str, re.Pattern[str]]:
         by_first.setdefault(form[0].lower(), []).append(
             anycase + (r"(?![A-Za-z])" if _is_latin(form[-1]) else "")
         )
-    return {first: re.compile("|".join(forms)) for first, forms in by_first.items()}
+    return {first: regex("|".join(forms)) for first, forms in by_first.items()}
 
 
 def _is_latin(character: str) -> bool:
@@ -130,11 +131,11 @@ def _sign_form(labels: str, unit: str, plausible: str) -> re.Pattern[str]:
     A bare number needs a blank or colon after a one-letter label (P53 is a protein), except one with decimals.
     """
     bare = rf"(?:(?:(?<=[\s:_\u4e00-\u9fff])|(?=\d+\.))(?P<bare>{plausible}){_NO_MORE})"
-    return re.compile(rf"(?:{labels})[\s:为约_]{{0,4}}(?:{_READING}\s?{unit}|{bare}|{_UNFILLED}{unit})")
+    return regex(rf"(?:{labels})[\s:为约_]{{0,4}}(?:{_READING}\s?{unit}|{bare}|{_UNFILLED}{unit})")
 
 
 _RATE = r"(?:次\s?/?\s?(?:分|min)|次|bpm|/\s?(?:min|分))"
-_PRESSURE = re.compile(
+_PRESSURE = regex(
     r"(?:血压|[Bb][Pp])(?:\([^()\n]{0,12}\))?[\s:为约_]{0,4}(?:"
     r"(?P<systolic>\d{2,3}|\d{0,2}\*[\d*]{0,3})\s?/\s?(?P<diastolic>\d{2,3}|\d{0,2}\*[\d*]{0,3})(?![\d.])"
     r"|[\s:_]{0,12}/?[\s_]{0,12}(?:mmHg|mmhg|毫米汞柱))"
@@ -157,7 +158,9 @@ _FORMS_BY_FIRST: dict[str, list[tuple[VitalName, re.Pattern[str]]]] = {}
 for _sign, _characters in zip(_SIGNS, _FIRST_CHARACTERS, strict=True):
     for _character in _characters:
         _FORMS_BY_FIRST.setdefault(_character, []).append(_sign)
-_LABEL = re.compile(r"[体脉呼心血指氧]|(?<![A-Za-z])[TPRHSsBb]")
+_LABEL = regex(
+    r"体温|脉搏|呼吸|心率|血压|血?氧饱和度|指脉?氧|(?<![A-Za-z])(?:T|P|R|HR|[Ss][Pp][Oo][2₂]|[Bb][Pp])"
+)
 
 
 def find_vital_signs(text: str) -> tuple[VitalSign, ...]:
@@ -170,7 +173,7 @@ def find_vital_signs(text: str) -> tuple[VitalSign, ...]:
     found: list[VitalSign] = []
     done = 0
     for label in _LABEL.finditer(half):
-        for name, form in _FORMS_BY_FIRST[label.group()] if label.start() >= done else ():
+        for name, form in _FORMS_BY_FIRST[label.group()[0]] if label.start() >= done else ():
             match = form.match(half, label.start())
             if match:
                 found.extend(_signs(name, match))
@@ -180,7 +183,7 @@ def find_vital_signs(text: str) -> tuple[VitalSign, ...]:
 
 
 def _signs(name: VitalName, match: re.Match[str]) -> Iterator[VitalSign]:
-    if match.re is not _PRESSURE:
+    if "systolic" not in match.re.groupindex:
         yield VitalSign(name, Span(*match.span()), *_value(match["value"] or match["bare"]))
         return
     pressures: tuple[VitalName, VitalName] = ("systolic", "diastolic")

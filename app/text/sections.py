@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from app.records.model import DocumentType, Span
 from app.text.lexicons import load_tree
+from app.text.patterns import regex
 from app.text.width import half_width
 
 _HAN = "\u3400-\u9fff\U00020000-\U0003ffff"
@@ -21,18 +22,19 @@ _NAME = (
     r"(?>\([^()\n]{0,30}\))?"
 )
 _LONGEST = 36
-_END = re.compile("[:】]")
-_BEFORE_END = re.compile(
+_END = regex("[:】]")
+_BEFORE_END = regex(
     rf"(?:(?<![^。;!?\s】\])])|(?<=\d\.)|(?=【)){_MARK}{_NUMBER}[【\[〖<《]?[ \t]*{_NAME}[ \t]*"
     r"[\]〗>》]?\**[ \t]*\Z"
 )
-_AFTER_END = re.compile(r"\**[ \t]*:?\**")
-_AT_LINE_START = re.compile(rf"^{_MARK}{_NUMBER}{_NAME}\**(?=[ \t]|$)", re.MULTILINE)
-_BLANKS = re.compile(r"[ \t]+")
-_JOINED = re.compile("[/、及和与]")
-_BLANK = re.compile(
+_AFTER_END = regex(r"\**[ \t]*:?\**")
+_AT_LINE_START = regex(rf"^{_MARK}{_NUMBER}{_NAME}\**(?=[ \t]|$)", re.MULTILINE)
+_BLANKS = regex(r"[ \t]+")
+_JOINED = regex("[/、及和与]")
+_BLANK = regex(
     r"(?:[\s_:\-—/\\.,;。、\"'“”‘’()\[\]{}【】…]|空白?|未填写?|无内容|暂缺|none|null|nan)*", re.IGNORECASE
 )
+_SAYS_SOMETHING = regex(r"(?![空白未填写无内容暂缺])[\u4e00-\u9fff]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +96,7 @@ def is_blank(text: str) -> bool:
 
     “无” is an answer and not blank.
     """
-    return _BLANK.fullmatch(half_width(text)) is not None
+    return _SAYS_SOMETHING.search(text) is None and _BLANK.fullmatch(half_width(text)) is not None
 
 
 class _Forms(NamedTuple):

@@ -1,19 +1,19 @@
 """Numbered sentences: the units that a model sees and that evidence points at."""
 
-import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
 from app.records.model import Span
+from app.text.patterns import regex
 from app.text.width import half_width
 
 # Brackets of up to 60 characters are one unit; the possessive groups keep matching linear.
 _BRACKET = r"\([^()\n]{0,60}\)|【[^【】\n]{0,60}】|“[^“”\n]{0,60}”"
 _LIST_NUMBER = r"(?:\(?\d{1,2}(?:[、)]|\.(?!\d))\s*|[①-⑳]\s*)?"
-_SENTENCE = re.compile(rf"{_LIST_NUMBER}(?>[^。!?;\n(【“]+|{_BRACKET}|[(【“])+[。!?;]*[,、)】”’\"]*|[。!?;]+")
+_SENTENCE = regex(rf"{_LIST_NUMBER}(?>[^。!?;\n(【“]+|{_BRACKET}|[(【“])+[。!?;]*[,、)】”’\"]*|[。!?;]+")
 _LONG = 100
-_CLAUSE = re.compile(rf"(?>(?>[^,\n(【“]|,(?=\d)|{_BRACKET}|[(【“])+,*|,+|\n+)")
-_WORD = re.compile(r"\S")
+_CLAUSE = regex(rf"(?>(?>[^,\n(【“]|,(?=\d)|{_BRACKET}|[(【“])+,*|,+|\n+)")
+_WORD = regex(r"\S")
 
 
 class Sentence(NamedTuple):

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import Literal, NamedTuple
 
 from app.records.model import CHINA_TIME, Span
+from app.text.patterns import regex
 from app.text.width import half_width
 
 Precision = Literal["year", "month", "day", "minute"]
@@ -101,20 +102,20 @@ _NOT_AFTER = (
     r"(?<![\d.*A-Za-z第每/一二两三四五六七八九十百])(?<!第\s)(?<!月)(?<!月\s)(?<!\d[-/])"
     r"(?<!\d{4}年)(?<!\d{4}年\s)(?<![今去同本当次]年)"
 )
-_DURATION = re.compile(
+_DURATION = regex(
     rf"{_NOT_AFTER}(?P<before>(?<=院前)|(?<=诊前))?(?:{_NUMBER})\s?"
     rf"(?P<more>{_MORE}|个[多余](?=[月星礼小钟]))?\s?(?P<half_unit>个半)?(?P<unit>{_UNIT})"
     rf"(?P<after>半|余|多|几|来|\+(?!\d))?(?P<ago>\s?(?:以|之)?前(?![列壁臂额胸后期驱纵房庭]))?"
 )
 # A plain class in front lets the engine skip to the few places that can hold a duration.
-_CANDIDATE = re.compile(
+_CANDIDATE = regex(
     r"[\d*一二两三四五六七八九十百半数几多][\d*.+\-~至到一二两三四五六七八九十百半几余多来个\s]{0,12}[年月周天日星礼小钟分秒mdhw]"
 )
 _LOOK_AHEAD = 12
 _TENS_MORE = ("余", "多", "几", "来")
-_AND = re.compile(r"[零又+]?")
-_ANCHOR = re.compile(r"(?:入院|住院|术后|产后|病程|发病|化疗|手术|转入|入科)(?=(?:后|的|之)?\Z)")
-_HOSPITAL_DAY = re.compile(
+_AND = regex(r"[零又+]?")
+_ANCHOR = regex(r"(?:入院|住院|术后|产后|病程|发病|化疗|手术|转入|入科)(?=(?:后|的|之)?\Z)")
+_HOSPITAL_DAY = regex(
     r"第\s?(?:(?P<day>\d{1,3})|(?P<han>[一二三四五六七八九十]{1,3})|(?P<masked>\d?\*{1,3}\d?))\s?(?:个)?[天日](?!次)"
 )
 
@@ -126,7 +127,7 @@ _TIME = (
     r"(?:\s?[:时点]\s?(?P<minute>[\d*]{1,2})(?![\d*])(?:分|:[\d*]{2}(?:\.\d+)?)?|[时点]))?"
 )
 _DATES = tuple(
-    re.compile(r"(?<![\d*.\-/A-Za-z])" + form)
+    regex(r"(?<![\d*.\-/A-Za-z])" + form)
     for form in (
         rf"{_YEAR}\s?年\s?{_MONTH}\s?月\s?{_DAY}\s?[日号]{_TIME}",
         rf"{_YEAR}\s?(?P<mark>[-./])\s?{_MONTH}\s?(?P=mark)\s?{_DAY}(?![\d*%]){_TIME}",
@@ -140,7 +141,7 @@ _DATES = tuple(
         r"(?P<year>\*)(?P<mark>[-.])(?P<month>[\d*]{1,2})(?P=mark)(?P<day>[\d*]{1,2})(?![\d*.\-%])",
     )
 )
-_DATE_START = re.compile(r"[\d*]{1,4}+(?=\s?[年月./\-])")
+_DATE_START = regex(r"[\d*]{1,4}+(?=\s?[年月./\-])")
 _AFTERNOON = ("下午", "傍晚", "晚上", "晚")
 
 

@@ -1,7 +1,10 @@
 """Folding of full-width and look-alike characters, one for one, so that offsets survive."""
 
+import re
 import unicodedata
 from functools import lru_cache
+
+from app.text.patterns import regex
 
 _VARIANTS = {
     " ": "\u3000\u00a0\u2002\u2003\u2009\u202f",
@@ -29,14 +32,16 @@ _FOLDED = (
     | {written: folded for folded, variants in _VARIANTS.items() for written in variants}
 )
 
+_WRITTEN = regex(f"[{re.escape(''.join(_FOLDED))}]")
 
-@lru_cache(maxsize=512)
+
+@lru_cache(maxsize=2048)
 def half_width(text: str) -> str:
     """``text`` with full-width ASCII, digits and punctuation variants folded to one half-width form.
 
     Always as long as ``text``: an offset found in the result is an offset into ``text``. Chinese punctuation
     that has no ASCII twin (。、【】“”) stays.
     """
-    for written in _FOLDED.keys() & set(text):
+    for written in set(_WRITTEN.findall(text)):
         text = text.replace(written, _FOLDED[written])
     return text
