@@ -4,16 +4,24 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 
 from app.labelling.labeller import Labeller
+from app.llm.client import LanguageModel
 from app.llm.prompts import load_prompt
-from app.qc.catalogue import load_catalogue
+from app.qc.catalogue import Catalogue, load_catalogue
 from app.qc.engine import Checker
 from app.qc.facts.answering import FactAnswerer, FactPrompts
+from app.qc.guidance import Guidance
 from app.qc.indicators import load_indicators
 from app.qc.render.rule_docs import Reference
 from app.qc.render.text import ClauseText
 from app.qc.rule import Basis, Rule
 from app.qc.scoring import load_profile
-from app.resources import RULES
+from app.qc.specialty.asking import Asker, indicator_prompts
+from app.qc.specialty.judging import IndicatorJudge, calibration_folder
+from app.qc.specialty.opening import ANSWER_CACHE as INDICATOR_CACHE
+from app.qc.specialty.rules import indicator_rules
+from app.qc.specialty.store import stored_indicators
+from app.qc.verdicts import calibrated_facts, load_verdicts
+from app.resources import CORPUS, RULES
 from app.settings import Settings
 from app.storage.cache import ContentCache
 from app.terms.table import load_terms_table
@@ -23,7 +31,27 @@ ANSWER_CACHE = "answers.sqlite"
 
 def open_rules(settings: Settings) -> Mapping[str, Rule]:
     """The rules of the chosen profile, by code."""
-    return load_profile(RULES / "profiles", settings.profile).applied_to(load_catalogue(RULES).rules)
+    return load_profile(RULES / "profiles", settings.profile).applied_to(whole_catalogue(settings).rules)
+
+
+def whole_catalogue(settings: Settings, asker: Asker | None = None) -> Catalogue:
+    """The bundled rules and facts, and the imported indicators as rules; these ask ``asker`` (or nobody).
+
+    Facts have the thresholds that the hospital's own calibration gives them.
+    """
+    bundled = load_catalogue(RULES)
+    indicators = stored_indicators(settings)
+    judge = IndicatorJudge(indicators, asker, calibration_folder(settings))
+    rules = {**bundled.rules, **indicator_rules(indicators, judge)}
+    verdicts = load_verdicts(calibration_folder(settings))
+    return Catalogue(dict(sorted(rules.items())), calibrated_facts(bundled.facts, verdicts, settings.model))
+
+
+def guidance(settings: Settings) -> Guidance:
+    """What guidelines, and the hospital's own files, say on a diagnosis."""
+    from retrieval.search import KnowledgeBase
+
+    return Guidance(CORPUS, KnowledgeBase(settings.data_dir / "kb").own_passage)
 
 
 def fact_prompts() -> FactPrompts:
@@ -45,28 +73,41 @@ def clause_texts(settings: Settings) -> ClauseText:
 
 
 @contextmanager
-def open_checker(settings: Settings, *, use_model: bool) -> Iterator[Checker]:
-    """A checker; with ``use_model``, its model is started on entry and stopped on exit.
+def open_checker(
+    settings: Settings, *, use_model: bool, model: LanguageModel | None = None
+) -> Iterator[Checker]:
+    """A checker; with ``use_model``, it asks ``model``, or one that is started on entry and stopped on exit.
 
     Raises:
         ModelUnavailable: the model is not there, or cannot be started.
     """
-    catalogue = load_catalogue(RULES)
     profile = load_profile(RULES / "profiles", settings.profile)
     with ExitStack() as stack:
-        model = None
-        if use_model:
+        if use_model and model is None:
             from app.llm.engines import open_model
 
             model = stack.enter_context(open_model(settings))
-        cache = stack.enter_context(ContentCache(settings.data_dir / ANSWER_CACHE)) if model else None
+        cache = asker = None
+        if model:
+            cache = stack.enter_context(ContentCache(settings.data_dir / ANSWER_CACHE))
+            indicator_cache = stack.enter_context(ContentCache(settings.data_dir / INDICATOR_CACHE))
+            asker = Asker(model, indicator_prompts(), indicator_cache)
+        catalogue = whole_catalogue(settings, asker)
         answerer = FactAnswerer(catalogue.facts, model, fact_prompts(), cache)
-        yield Checker(catalogue, profile, answerer, Labeller.of(settings), load_terms_table(settings))
+        yield Checker(
+            catalogue,
+            profile,
+            answerer,
+            Labeller.of(settings),
+            load_terms_table(settings),
+            guidance(settings),
+            load_verdicts(calibration_folder(settings)),
+        )
 
 
 def rule_reference(settings: Settings) -> Reference:
     """What pages about rules draw on: every rule as the catalogue has it, and what each profile makes of it."""
-    catalogue = load_catalogue(RULES)
+    catalogue = whole_catalogue(settings)
     names = sorted(path.stem for path in (RULES / "profiles").glob("*.yaml"))
     profiles = [load_profile(RULES / "profiles", name) for name in names]
     unchanged = load_profile(RULES / "profiles", settings.profile).model_copy(update={"rules": {}})

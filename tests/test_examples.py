@@ -4,9 +4,12 @@ from collections.abc import Iterator
 
 import pytest
 import yaml
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from app.assembly import open_checker
 from app.qc.engine import Checker
+from app.records.model import MedicalRecord
 from app.records.readers import read_source
 from app.resources import ROOT
 from app.settings import Settings
@@ -45,10 +48,37 @@ def test_an_example_reads_without_a_warning(stay):
     assert read_source(stay).warnings == ()
 
 
-@pytest.mark.parametrize("stay", STAYS, ids=lambda path: path.stem)
-def test_no_prefix_of_a_document_makes_a_rule_fail(checker, stay):
-    record = read_source(stay).record
-    for share in (0.1, 0.37, 0.62, 0.9):
-        cut = [d.model_copy(update={"text": d.text[: int(len(d.text) * share)]}) for d in record.documents]
-        report = checker.check(record.model_copy(update={"documents": tuple(cut)}))
-        assert "error" not in report.result.outcomes.values(), report.reasons
+RECORDS = [read_source(stay).record for stay in STAYS]
+
+
+def no_rule_fails_on(checker: Checker, record: MedicalRecord) -> None:
+    report = checker.check(record)
+    assert "error" not in report.result.outcomes.values(), report.reasons
+
+
+@given(data=st.data())
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_no_prefix_of_a_document_makes_a_rule_fail(checker, data):
+    record = data.draw(st.sampled_from(RECORDS))
+    ends = data.draw(
+        st.lists(st.floats(0, 1), min_size=len(record.documents), max_size=len(record.documents))
+    )
+    cut = (
+        document.model_copy(update={"text": document.text[: int(len(document.text) * end)]})
+        for document, end in zip(record.documents, ends, strict=True)
+    )
+    no_rule_fails_on(checker, record.model_copy(update={"documents": tuple(cut)}))
+
+
+@given(data=st.data())
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_no_prefix_of_a_record_makes_a_rule_fail(checker, data):
+    record = data.draw(st.sampled_from(RECORDS))
+    number = data.draw(st.integers(0, len(record.documents)))
+    if number and data.draw(st.booleans()):
+        *whole, last = record.documents[:number]
+        end = data.draw(st.integers(0, len(last.text)))
+        documents = (*whole, last.model_copy(update={"text": last.text[:end]}))
+    else:
+        documents = record.documents[:number]
+    no_rule_fails_on(checker, record.model_copy(update={"documents": documents}))

@@ -5,12 +5,13 @@ from typing import Annotated
 
 import typer
 
-from app.cli.import_rules import import_rules
+from app.cli.import_rules import import_rules, remove_rules
 from app.cli.output import Format, say
 from app.errors import UserError
 
 rules_app = typer.Typer(help="查看规则。", no_args_is_help=True)
 rules_app.command("import")(import_rules)
+rules_app.command("remove")(remove_rules)
 
 
 @rules_app.command("list")

@@ -6,6 +6,7 @@ predicting takes nothing but arithmetic.
 
 import json
 import math
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import date
 from pathlib import Path
@@ -14,11 +15,13 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from app.errors import UserError
+from app.qc.intervals import clustered
 
 FORMAT: Literal["bingli/calibration/1"] = "bingli/calibration/1"
 MINIMUM_LABELS = 60
 MINIMUM_GROUPS = 5
 MINIMUM_OF_EACH_KIND = 15
+THRESHOLDS = (0.5, 0.6, 0.7, 0.8, 0.9, 0.95)
 _STEPS = 50
 _CERTAIN = 1e-6
 
@@ -56,6 +59,24 @@ class Logistic(BaseModel):
         return expit(self.log_odds(values))
 
 
+class Price(BaseModel):
+    """What answering only from a certainty on would have cost, on labels that the fit had not seen.
+
+    Attributes:
+        certainty: 0.5–1, of the verdict that is likelier.
+        answered: the share of the labels that would have been answered.
+        accuracy: the share of these answered rightly, with its 95 % interval over records; ``None`` for none.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    certainty: float
+    answered: float
+    accuracy: float | None
+    low: float
+    high: float
+
+
 class Scores(BaseModel):
     """How well a calibration did on groups (indicators) that it was not fitted on."""
 
@@ -75,6 +96,7 @@ class Calibration(BaseModel):
         n: labelled notes it was fitted on; ``groups``: of how many indicators.
         fitted_on: the date of the fit.
         cross_validated: leaving one indicator out at a time.
+        price: what abstaining costs, likewise.
         fact: from what was found on one statement to the probability that it holds.
         item: from the condition over the statements, and the answers to the whole question, to the verdict.
     """
@@ -88,6 +110,7 @@ class Calibration(BaseModel):
     groups: int = Field(gt=0)
     fitted_on: date
     cross_validated: Scores
+    price: tuple[Price, ...] = ()
     fact: Logistic
     item: Logistic
 
@@ -142,6 +165,30 @@ def fit_logistic(rows: Sequence[Mapping[str, float]], labels: Sequence[bool], *,
         weights=tuple(others),
         intercept=intercept,
     )
+
+
+def prices(
+    truths: Sequence[bool], probabilities: Sequence[float], groups: Sequence[str]
+) -> tuple[Price, ...]:
+    """What abstaining below each of ``THRESHOLDS`` costs; the intervals are clustered by ``groups``."""
+    found = []
+    for certainty in THRESHOLDS:
+        answered: dict[str, list[bool]] = defaultdict(list)
+        for truth, probability, group in zip(truths, probabilities, groups, strict=True):
+            if max(probability, 1 - probability) >= certainty:
+                answered[group].append((probability >= 0.5) == truth)
+        n, right = sum(map(len, answered.values())), [sum(each) for each in answered.values()]
+        low, high = clustered(right, [len(each) for each in answered.values()])
+        found.append(
+            Price(
+                certainty=certainty,
+                answered=round(n / len(truths), 4),
+                accuracy=round(sum(right) / n, 4) if n else None,
+                low=round(low, 4),
+                high=round(high, 4),
+            )
+        )
+    return tuple(found)
 
 
 def require_enough(labels: Sequence[bool], groups: Sequence[str]) -> None:

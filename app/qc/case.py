@@ -1,17 +1,20 @@
 """A record under examination: the record with everything that rules compute from it, computed once."""
 
-import re
 from collections.abc import Callable, Iterator
 from datetime import datetime
 from functools import cached_property
-from typing import Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
+from app.qc.ruling import Ruling
 from app.qc.timeline import Timeline
 from app.records.model import Document, DocumentType, MedicalRecord, Procedure
 from app.terms.table import TermsTable
-from app.text.quantities import VitalSign, find_vital_signs
+from app.text.identity import age_at_admission
+from app.text.quantities import VitalSign
 from app.text.reading import Reading
-from app.text.width import half_width
+
+if TYPE_CHECKING:
+    from app.qc.facts.answer import Answer
 
 COURSE_TYPES: tuple[DocumentType, ...] = (
     "首次病程记录", "日常病程记录", "上级医师查房记录", "交接班记录", "转科记录", "阶段小结",
@@ -19,11 +22,6 @@ COURSE_TYPES: tuple[DocumentType, ...] = (
 )  # fmt: skip
 """病程类文书 (rule catalogue 1.2)."""
 
-_AGE = re.compile(r"(\d{1,3}(?:\.\d+)?)\s*(岁|周岁|个?月|周|天|日|小时)")
-_YEARS = {
-    "岁": 1.0, "周岁": 1.0, "月": 1 / 12, "个月": 1 / 12, "周": 7 / 365.25, "天": 1 / 365.25, "日": 1 / 365.25,
-    "小时": 1 / 8766,
-}  # fmt: skip
 
 _T = TypeVar("_T")
 
@@ -41,10 +39,40 @@ class Case:
         self.record = record
         self.terms = terms
         self._given_as_of = as_of
+        self.answers: dict[tuple[str, str], Answer] = {}
+        self._rulings: dict[tuple[str, int], Ruling] = {}
 
     @cached_property
     def _readings(self) -> dict[str, Reading]:
         return {document.id: Reading(document) for document in self.record.documents or ()}
+
+    def continue_from(self, earlier: "Case") -> None:
+        """Take over what was worked out of the documents that are still the same.
+
+        Their readings and the answers about them hold as they are; the rulings on them alone hold where nothing
+        but documents changed.
+        """
+        before = earlier.record.documents_by_id
+        same = {d.id: d for d in self.record.documents or () if before.get(d.id) == d}
+        self._readings.update({name: earlier.reading(d).of(d) for name, d in same.items()})
+        self.answers.update({key: answer for key, answer in earlier.answers.items() if key[0] in same})
+        if self._differs_in_documents_only(earlier):
+            self._rulings.update({key: each for key, each in earlier._rulings.items() if key[0] in same})
+
+    def _differs_in_documents_only(self, earlier: "Case") -> bool:
+        names = MedicalRecord.model_fields.keys() - {"documents"}
+        return (
+            all(getattr(self.record, name) == getattr(earlier.record, name) for name in names)
+            and self.record.delivered == earlier.record.delivered
+            and (self.as_of, self.as_of_is_given) == (earlier.as_of, earlier.as_of_is_given)
+        )
+
+    def ruling_once(self, document: Document, check: object, judge: Callable[[], Ruling]) -> Ruling:
+        """The ruling of a check that reads this document alone, made once as long as the document is the same."""
+        key = (document.id, id(check))
+        if key not in self._rulings:
+            self._rulings[key] = judge()
+        return self._rulings[key]
 
     def remembered(self, compute: Callable[["Case"], _T]) -> _T:
         """What ``compute`` makes of this case, made once; ``compute`` must be a module's own function."""
@@ -60,15 +88,9 @@ class Case:
         """The text of a document, read once."""
         return self._readings[document.id]
 
-    @cached_property
-    def _vital_signs(self) -> dict[str, tuple[VitalSign, ...]]:
-        return {}
-
     def vital_signs(self, document: Document) -> tuple[VitalSign, ...]:
-        """The vital signs written in a document, found once."""
-        if document.id not in self._vital_signs:
-            self._vital_signs[document.id] = find_vital_signs(self.reading(document).half)
-        return self._vital_signs[document.id]
+        """The vital signs written in a document."""
+        return self.reading(document).vital_signs
 
     @property
     def is_over(self) -> bool:
@@ -109,11 +131,7 @@ class Case:
     @cached_property
     def age_years(self) -> float | None:
         """The age at admission in years: from the birth date, else as written; ``None`` when not given."""
-        patient, admitted = self.record.patient, self.record.encounter.admitted_at
-        if patient.birth_date and admitted:
-            return max(0.0, (admitted.date() - patient.birth_date).days / 365.25)
-        written = [(float(n), _YEARS[unit]) for n, unit in _AGE.findall(half_width(patient.age or ""))]
-        return sum(number * years for number, years in written) if written else None
+        return age_at_admission(self.record)
 
     def moment_of(self, event: StayEvent) -> datetime | None:
         """When an event of the stay happened; ``None`` when it did not, or is not given."""

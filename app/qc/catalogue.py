@@ -11,6 +11,7 @@ from pydantic import BaseModel, ValidationError
 from app.errors import UserError
 from app.qc.facts.detectors import DETECTORS
 from app.qc.facts.fact import Fact
+from app.qc.facts.stay import SELECTIONS, STAY_DETECTORS
 from app.qc.rule import Rule
 from app.yaml_data import read_yaml
 
@@ -36,9 +37,13 @@ def load_catalogue(folder: Path) -> Catalogue:
     """
     facts = {fact.name: fact for _, fact in _load_unique(folder, (FACT_FOLDER,), Fact, "name")}
     for fact in facts.values():
-        if fact.detector is not None and fact.detector not in DETECTORS:
+        if fact.detector is not None and fact.detector not in {*DETECTORS, *STAY_DETECTORS}:
             raise UserError(
                 f"事实 {fact.name} 的 detector：没有名为 {fact.detector} 的检测器，请更正规则文件。"
+            )
+        if fact.among is not None and fact.among not in SELECTIONS:
+            raise UserError(
+                f"事实 {fact.name} 的 among：没有名为 {fact.among} 的文书范围，可用的有 {'、'.join(SELECTIONS)}。"
             )
     rules: dict[str, Rule] = {}
     for path, rule in _load_unique(folder, RULE_FOLDERS, Rule, "code"):

@@ -5,7 +5,6 @@ department and one main diagnosis that share a band of them are compared exactly
 note, its values, its compressed content and three numbers for each band; in memory it keeps nothing.
 """
 
-import re
 import sqlite3
 import zlib
 from collections.abc import Iterable, Iterator
@@ -21,6 +20,7 @@ import numpy.typing as npt
 from app.records.model import Document, MedicalRecord, Span
 from app.text.diagnoses import canonical, find_diagnoses
 from app.text.likeness import Content, content_of, likeness
+from app.text.patterns import regex
 from app.text.reading import Reading
 from app.text.sections import Section
 
@@ -29,7 +29,7 @@ _ROWS = 3
 _BANDS = HASHES // _ROWS
 _SECTIONS = ("拟诊讨论", "诊断依据", "鉴别诊断")
 _DIAGNOSES = ("初步诊断", "入院诊断")
-_NUMBER = re.compile(r"\d+(?:\.\d+)?")
+_NUMBER = regex(r"\d+(?:\.\d+)?")
 _OWN_NUMBERS = 2
 _PLAINLY_DIFFERENT = 0.25  # notes alike to 0.95 share 0.43 of their pieces at the very least (q-gram lemma)
 

@@ -4,19 +4,23 @@ import copy
 import hashlib
 import logging
 import traceback
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
+from types import MappingProxyType
 
 from app.labelling.labeller import Labeller
 from app.qc.case import Case
 from app.qc.catalogue import Catalogue
+from app.qc.facts.answer import Answer
 from app.qc.facts.answering import FactAnswerer
-from app.qc.facts.fact import Answer
+from app.qc.guidance import Guidance
+from app.qc.logic import Condition, Truth
 from app.qc.result import Finding, Report, Result
 from app.qc.rule import Rule
 from app.qc.ruling import PASSED, Hit, Outcome, Ruling, combine, defect, not_applicable, undetermined
 from app.qc.scoring import Profile, assessed, score
-from app.records.model import Document, MedicalRecord
+from app.qc.verdicts import Verdicts
+from app.records.model import Document, Evidence, MedicalRecord
 from app.terms.table import TermsTable
 
 logger = logging.getLogger(__name__)
@@ -38,16 +42,22 @@ class Checker:
         answerer: FactAnswerer,
         labeller: Labeller,
         terms: TermsTable | None = None,
+        guidance: Guidance | None = None,
+        verdicts: Mapping[str, Verdicts] = MappingProxyType({}),
     ) -> None:
         """Apply ``profile`` to the catalogue's rules; findings that a model decided are labelled by ``labeller``.
 
-        ``terms`` are the hospital's code tables; rules that need them are undetermined without.
+        ``terms`` are the hospital's code tables; rules that need them are undetermined without. Findings of
+        content rules also cite what ``guidance`` has on the patient's diagnoses. ``verdicts`` are the hospital's own
+        calibrations: by them a finding's confidence is the chance that people find it right.
         """
         self.rules = profile.applied_to(catalogue.rules)
         self.profile = profile
         self._answerer = answerer
         self._labeller = labeller
         self._terms = terms
+        self._guidance = guidance
+        self._verdicts = verdicts
 
     def limited_to(self, codes: Collection[str]) -> "Checker":
         """The same checker with only the rules named; codes that the profile does not use are ignored."""
@@ -60,10 +70,17 @@ class Checker:
 
     def check(self, record: MedicalRecord, as_of: datetime | None = None) -> Report:
         """Judge every rule on one record, as of a moment (by default the latest that its data show)."""
-        case = Case(record, as_of, self._terms)
+        return self.judge(self.case_of(record, as_of))
+
+    def case_of(self, record: MedicalRecord, as_of: datetime | None = None) -> Case:
+        """The case that ``judge`` judges."""
+        return Case(record, as_of, self._terms)
+
+    def judge(self, case: Case) -> Report:
+        """Judge every rule on one case."""
         questions = _Questions(case, self._answerer)
         rulings = {code: self._rule_on(rule, case, questions) for code, rule in self.rules.items()}
-        return self._report(record, rulings)
+        return self._report(case, rulings)
 
     def check_rule(self, rule: Rule, record: MedicalRecord) -> Report:
         """Judge one rule on one record, whether or not the profile uses it."""
@@ -94,16 +111,16 @@ class Checker:
         reasons = {code: why for code, why in report.reasons.items() if code not in judged_anew}
         return self._scored(report.record, outcomes, tuple(findings), {**reasons, **part.reasons})
 
-    def _report(self, record: MedicalRecord, rulings: Mapping[str, Ruling]) -> Report:
+    def _report(self, case: Case, rulings: Mapping[str, Ruling]) -> Report:
         findings = tuple(
-            self._finding(record, self.rules[code], hit)
+            self._finding(case, self.rules[code], hit)
             for code, ruling in rulings.items()
             if ruling.outcome == "defect"
             for hit in ruling.hits
         )
         outcomes = {code: ruling.outcome for code, ruling in rulings.items()}
         reasons = {code: ruling.reason for code, ruling in rulings.items() if ruling.reason}
-        return self._scored(record, outcomes, findings, reasons)
+        return self._scored(case.record, outcomes, findings, reasons)
 
     def _scored(
         self,
@@ -131,11 +148,11 @@ class Checker:
         parts = assessed(outcomes, self.profile)
         return Report(record, result, reasons, share, scored.deductions, scored.deciding, *parts)
 
-    def _finding(self, record: MedicalRecord, rule: Rule, hit: Hit) -> Finding:
+    def _finding(self, case: Case, rule: Rule, hit: Hit) -> Finding:
         quote = hit.evidence[0].quote if hit.evidence else ""
         message = rule.message.format_map({"quote": quote, **hit.details})
         return Finding(
-            id=_finding_id(record, rule, hit, message),
+            id=_finding_id(case.record, rule, hit, message),
             rule=rule.code,
             title=rule.title,
             category=rule.category,
@@ -146,10 +163,16 @@ class Checker:
             evidence=hit.evidence,
             message=message,
             suggestion=rule.suggestion,
-            basis=rule.basis,
+            basis=(*rule.basis, *(self._guidance.basis(case, rule, hit) if self._guidance else ())),
             engine="llm" if hit.by_model else "rule",
-            confidence=round(hit.confidence, 4),
+            confidence=round(self._confidence(rule, hit), 4),
             ai_label=self._labeller.label(message) if hit.by_model else None,
+        )
+
+    def _confidence(self, rule: Rule, hit: Hit) -> float:
+        verdicts = self._verdicts.get(rule.code)
+        return (
+            verdicts.probability(hit.confidence) if verdicts and verdicts.by_probability else hit.confidence
         )
 
 
@@ -171,15 +194,21 @@ class _Questions:
     def __init__(self, case: Case, answerer: FactAnswerer) -> None:
         self._case = case
         self._answerer = answerer
-        self._answers: dict[tuple[str, str], Answer] = {}
+        self._answers = case.answers
 
     def rule_on(self, rule: Rule) -> Ruling:
-        """Judge a rule's condition on every document that it applies to."""
-        documents = self._case.record.documents_of(*rule.applies_to)
+        """Judge a rule's condition on every document that it applies to, or once if all its facts are of the stay."""
+        record = self._case.record
+        documents: Sequence[Document | None] = record.documents_of(*rule.applies_to)
+        if all(self._answerer.is_of_stay(name) for name in rule.fact_names):
+            has_page = "病案首页" in rule.applies_to and record.front_page is not None
+            documents = documents[:1] or (None,) * has_page
         rulings = (self._rule_on_document(rule, document) for document in documents)
         return combine(rulings, none_reason=f"没有{'、'.join(rule.applies_to)}")
 
-    def _rule_on_document(self, rule: Rule, document: Document) -> Ruling:
+    def _rule_on_document(self, rule: Rule, document: Document | None) -> Ruling:
+        if rule.applicability is not None and self._is_surely_not(rule.applicability, document):
+            return not_applicable("没有规则针对的情形")
         answers = self._known(document, rule.fact_names)
         ruling = _decide(rule, document, answers)
         if ruling.outcome != "undetermined":
@@ -191,37 +220,75 @@ class _Questions:
         ]
         if not open_names:
             return ruling
-        asked = self._answerer.ask(self._case.reading(document), open_names)
-        self._answers |= {(document.id, name): answer for name, answer in asked.items()}
-        return _decide(rule, document, answers | asked)
+        return _decide(rule, document, answers | self._asked(document, open_names))
 
-    def _known(self, document: Document, names: tuple[str, ...]) -> dict[str, Answer]:
-        new = [name for name in names if (document.id, name) not in self._answers]
-        detected = self._answerer.detect(self._case.reading(document), new)
-        self._answers |= {(document.id, name): answer for name, answer in detected.items()}
-        return {name: self._answers[document.id, name] for name in names}
+    def _is_surely_not(self, condition: Condition, document: Document | None) -> bool:
+        """Whether a condition is false, by no more of its facts than that takes."""
+        values: dict[str, Truth] = dict.fromkeys(condition.names)
+        for name in condition.names:
+            values[name] = self._known(document, (name,))[name].value
+            if condition.evaluate(values) is False:
+                return True
+        return False
+
+    def _known(self, document: Document | None, names: Sequence[str]) -> dict[str, Answer]:
+        new = [name for name in names if self._key(document, name) not in self._answers]
+        if new:
+            self._keep(document, self._answerer.detect_all(self._case, document, new))
+        return {name: self._answers[self._key(document, name)] for name in names}
+
+    def _asked(self, document: Document | None, names: Sequence[str]) -> dict[str, Answer]:
+        of_stay, of_document = self._answerer.apart(names)
+        asked = self._answerer.ask(self._case.reading(document), of_document) if document else {}
+        return self._keep(document, asked | self._answerer.ask_in_stay(self._case, of_stay))
+
+    def _keep(self, document: Document | None, answers: dict[str, Answer]) -> dict[str, Answer]:
+        self._answers.update({self._key(document, name): answer for name, answer in answers.items()})
+        return answers
+
+    def _key(self, document: Document | None, name: str) -> tuple[str, str]:
+        return ("" if document is None or self._answerer.is_of_stay(name) else document.id, name)
 
 
-def _decide(rule: Rule, document: Document, answers: Mapping[str, Answer]) -> Ruling:
-    values = {name: answer.value for name, answer in answers.items()}
+def _values(answers: Mapping[str, Answer]) -> dict[str, Truth]:
+    return {name: answer.value for name, answer in answers.items()}
+
+
+def _decide(rule: Rule, document: Document | None, answers: Mapping[str, Answer]) -> Ruling:
+    values = _values(answers)
     applies = rule.applicability.evaluate(values) if rule.applicability else True
     if applies is False:
-        return not_applicable("本文书没有规则针对的情形")
+        return not_applicable("没有规则针对的情形")
     is_defect = rule.condition.evaluate(values)
     if is_defect is False:
         return PASSED
     if applies is None or is_defect is None:
         reasons = dict.fromkeys(a.reason for a in answers.values() if a.value is None and a.reason)
         return undetermined("；".join(reasons))
-    return defect(_hit(document, answers, rule.condition.grounds(values)))
+    occasion = rule.applicability.grounds(values) if rule.applicability else ()
+    return defect(
+        _hit(
+            document,
+            [answers[name] for name in rule.condition.grounds(values)],
+            [answers[n] for n in occasion],
+        )
+    )
 
 
-def _hit(document: Document, answers: Mapping[str, Answer], grounds: Iterable[str]) -> Hit:
-    """A hit that shows only the facts the defect rests on."""
-    decisive = [answers[name] for name in grounds]
-    evidence = tuple(dict.fromkeys(e for answer in decisive for e in answer.evidence))
-    detail = "；".join(dict.fromkeys(answer.detail for answer in decisive if answer.detail))
+def _hit(document: Document | None, decisive: Sequence[Answer], occasion: Sequence[Answer]) -> Hit:
+    """A hit that shows only the facts the defect rests on; where nothing shows them, what called for them."""
+    evidence = _evidence(decisive) or _evidence(occasion)[:1]
     section = next((answer.section for answer in decisive if answer.section), None)
     by_model = any(answer.source == "model" for answer in decisive)
     confidence = min((answer.confidence for answer in decisive), default=1.0)
-    return Hit(document.id, section, evidence, {"detail": detail}, confidence, by_model)
+    details = {"detail": _details(decisive), "occasion": _details(occasion)}
+    place = evidence[0].document_id if evidence else document.id if document else None
+    return Hit(place, section, evidence, details, confidence, by_model)
+
+
+def _evidence(answers: Sequence[Answer]) -> tuple[Evidence, ...]:
+    return tuple(dict.fromkeys(e for answer in answers for e in answer.evidence))
+
+
+def _details(answers: Sequence[Answer]) -> str:
+    return "；".join(dict.fromkeys(answer.detail for answer in answers if answer.detail))

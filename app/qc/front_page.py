@@ -11,16 +11,17 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from app.records.model import Diagnosis, Document, Evidence, MedicalRecord, Span
+from app.text.patterns import regex
 from app.text.width import half_width
 from app.yaml_data import read_yaml
 
 Requirement = Literal["always", "operated", "incised", "coded"]
 
-_NOTHING = re.compile(r"\s*(?:null|none|nan)?\s*", re.IGNORECASE)
-_DASH = re.compile(r"[-/]+")
-_CODE_AND_NAME = re.compile(r"(\d)\s*[.、:\-]?\s*(\S.*)")
-_NUMBER = re.compile(r"-?\d+(?:\.\d+)?")
-_TIME = re.compile(r"\d{4}[-/]\d{1,2}[-/]\d{1,2} \d{1,2}:\d{2}(?::\d{2})?")
+_NOTHING = regex(r"\s*(?:null|none|nan)?\s*", re.IGNORECASE)
+_DASH = regex(r"[-/]+")
+_CODE_AND_NAME = regex(r"(\d)\s*[.、:\-]?\s*(\S.*)")
+_NUMBER = regex(r"-?\d+(?:\.\d+)?")
+_TIME = regex(r"\d{4}[-/]\d{1,2}[-/]\d{1,2} \d{1,2}:\d{2}(?::\d{2})?")
 
 
 @dataclass(frozen=True)

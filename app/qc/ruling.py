@@ -84,7 +84,9 @@ def undetermined(reason: str) -> Ruling:
     return Ruling("undetermined", reason)
 
 
-_PRECEDENCE: tuple[Outcome, ...] = ("error", "defect", "undetermined", "pass", "not_applicable")
+_PRECEDENCE: Mapping[Outcome, int] = {
+    "error": 0, "defect": 1, "undetermined": 2, "pass": 3, "not_applicable": 4,
+}  # fmt: skip
 
 
 def combine(rulings: Iterable[Ruling], *, none_reason: str) -> Ruling:
@@ -94,9 +96,9 @@ def combine(rulings: Iterable[Ruling], *, none_reason: str) -> Ruling:
     The earliest of what is due stays due.
     """
     found = list(rulings)
+    if not found:
+        return not_applicable(none_reason)
+    first = min(found, key=lambda ruling: _PRECEDENCE[ruling.outcome])
+    hits = tuple(hit for ruling in found if ruling.outcome == first.outcome for hit in ruling.hits)
     due = min((ruling.due for ruling in found if ruling.due), default=None)
-    for outcome in _PRECEDENCE:
-        same = [ruling for ruling in found if ruling.outcome == outcome]
-        if same:
-            return Ruling(outcome, same[0].reason, tuple(hit for ruling in same for hit in ruling.hits), due)
-    return not_applicable(none_reason)
+    return Ruling(first.outcome, first.reason, hits, due)

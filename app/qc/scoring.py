@@ -138,7 +138,7 @@ class Profile(BaseModel):
         parameters = {**rule.parameters, **change.parameters}
         content = {**rule.model_dump(by_alias=True), **given, "parameters": parameters}
         try:
-            return Rule.model_validate(content)
+            return type(rule).model_validate(content)
         except ValidationError as error:
             raise UserError(f"评分方案 {self.name} 的规则 {rule.code}：{error.errors()[0]['msg']}") from error
 

@@ -1,14 +1,14 @@
 """The timeline of a stay: what happened when, and how ill the patient was meanwhile."""
 
-import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from functools import cached_property
+from functools import cached_property, lru_cache
 from itertools import pairwise
 from typing import Literal, NamedTuple, get_args
 
 from app.records.model import CHINA_TIME, Document, MedicalRecord, Order
+from app.text.patterns import regex
 
 Level = Literal["病危", "病重", "稳定"]
 EventKind = Literal[
@@ -23,11 +23,11 @@ EVENT_TITLES: dict[EventKind, str] = {
 # A longer one is a typing error in one of its two times.
 _LONGEST_STAY = timedelta(days=3660)
 _SERIOUS: tuple[Level, ...] = get_args(Level)[:2]
-_CONDITION_ENDS = re.compile("(?:停|取消|解除|撤销)(?:止|下)?(?:病危|病重)?|改为?一般")
-_CANCELLED = re.compile("取消|作废|撤销|撤回")
-_DEPARTMENT = re.compile(r"[\u4e00-\u9fff]{1,6}科")
-_URGENT = re.compile(r"急会诊|(?<!非)紧急会诊|急诊会诊|会诊(?:类别|类型|性质)\s*[:：]?\s*(?:急|紧急)")
-_EXTERNAL = re.compile("外院|院外|机构外|远程|上级医院|医疗机构外")
+_CONDITION_ENDS = regex("(?:停|取消|解除|撤销)(?:止|下)?(?:病危|病重)?|改为?一般")
+_CANCELLED = regex("取消|作废|撤销|撤回")
+_DEPARTMENT = regex(r"[\u4e00-\u9fff]{1,6}科")
+_URGENT = regex(r"急会诊|(?<!非)紧急会诊|急诊会诊|会诊(?:类别|类型|性质)\s*[:：]?\s*(?:急|紧急)")
+_EXTERNAL = regex("外院|院外|机构外|远程|上级医院|医疗机构外")
 
 
 class Period(NamedTuple):
@@ -99,7 +99,12 @@ def later(moment: datetime, by: timedelta) -> datetime:
 def is_cancelled(order: Order) -> bool:
     """Whether an order was withdrawn before it was carried out."""
     withdrawn = order.stopped_at is not None and order.executed_at is None
-    return withdrawn or _CANCELLED.search(order.content or "") is not None
+    return withdrawn or _says_cancelled(order.content or "")
+
+
+@lru_cache(maxsize=4096)
+def _says_cancelled(content: str) -> bool:
+    return _CANCELLED.search(content) is not None
 
 
 @dataclass(frozen=True, eq=False)

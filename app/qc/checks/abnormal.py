@@ -16,20 +16,21 @@ from app.qc.ruling import PASSED, Hit, Ruling, combine, defect, not_applicable, 
 from app.qc.timeline import later
 from app.records.model import Document, DocumentType, LabResult, Span
 from app.text.investigations import Value, find_item, item_names, plain_unit, values_of
+from app.text.patterns import regex
 from app.text.width import half_width
 
-_ELSEWHERE = re.compile("外院|院外|当地|社区|入院前|既往|年前|月前|天前|日前|门诊|急诊|曾|病史|术中")
-_NO_RESULT = re.compile(
+_ELSEWHERE = regex("外院|院外|当地|社区|入院前|既往|年前|月前|天前|日前|门诊|急诊|曾|病史|术中")
+_NO_RESULT = regex(
     "目标|维持|控制|低于|高于|大于|小于|超过|不足|若|如果|一旦|至少|以上|以下|参考|预计|→|升至|降至"
 )
-_DEALT = re.compile(
+_DEALT = regex(
     "考虑|分析|原因|由于|因(?!此)|所致|引起|有关|相关|提示|待查|排除|鉴别|警惕|补充?|输|停|予|给|用药|加用|改用|调整|纠正"
     "|复查|复测|监测|会诊|急诊|处理|处置|抢救|治疗方案|口服|静[滴推脉注]|肌注|泵|透析|止血|手术|通知|限制|溶血|标本"
     "|好转|缓解|恢复|无需|暂不"
 )
-_CLAUSE_ENDS = re.compile("[,。;\n]")
-_STOCK = re.compile("继续(?:目前|当前|原|现)?(?:治疗|观察|用药)(?:方案)?|给氧|予以观察|密切监测病情")
-_OTHER_SPECIMEN = re.compile("尿|粪|便|痰|脑脊|胸水|腹水|引流|分泌")
+_CLAUSE_ENDS = regex("[,。;\n]")
+_STOCK = regex("继续(?:目前|当前|原|现)?(?:治疗|观察|用药)(?:方案)?|给氧|予以观察|密切监测病情")
+_OTHER_SPECIMEN = regex("尿|粪|便|痰|脑脊|胸水|腹水|引流|分泌")
 
 
 def is_of_blood(result: LabResult) -> bool:
@@ -309,12 +310,12 @@ class AbnormalUntreated(Check, name="abnormal_untreated"):
         reported = result.reported_at
         if reported is None or number_of(result) is None:
             return undetermined(f"{lab_name(result)}没有报告时间")
-        limit = later(reported, timedelta(hours=self.hours))
+        since, limit = later(reported, -timedelta(hours=2)), later(reported, timedelta(hours=self.hours))
         if not case.is_past(limit) or (case.ended_at is not None and case.ended_at <= limit):
             return not_applicable("处理时限未到或已离院")
         for order in case.record.orders or ():
-            moments = (order.ordered_at, order.stopped_at)
-            in_time = any(m and reported - timedelta(hours=2) <= m <= limit for m in moments)
+            begun, stopped = order.ordered_at, order.stopped_at
+            in_time = (begun and since <= begun <= limit) or (stopped and since <= stopped <= limit)
             if in_time and re.search(value.remedy, half_width(order.content or "")):
                 return PASSED
         notes = [n for n in notes_from(case, types, reported) if (w := written(n)) and w <= limit]

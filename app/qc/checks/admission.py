@@ -12,6 +12,7 @@ from app.qc.checks.base import DocumentCheck
 from app.qc.checks.presence import is_written
 from app.qc.ruling import PASSED, Hit, Ruling, defect, not_applicable, undetermined
 from app.records.model import Document, Span
+from app.text.patterns import regex
 from app.text.quantities import VitalName, VitalSign, find_vital_signs
 
 _UNMEASURABLE = r"[^。;,，\n]{0,6}?(?:测不|未测|拒测|未能测|未触及|触不|未扪及|扪不)"
@@ -24,22 +25,22 @@ class _Asked(NamedTuple):
 
 
 _VITALS = (
-    _Asked("体温", ("temperature",), re.compile(r"(?:体温|\bT)" + _UNMEASURABLE)),
-    _Asked("脉搏", ("pulse", "heart_rate"), re.compile(r"(?:脉搏|心率|\bP|\bHR)" + _UNMEASURABLE)),
-    _Asked("呼吸", ("respiration",), re.compile(r"(?:呼吸|\bR)" + _UNMEASURABLE)),
-    _Asked("血压", ("systolic",), re.compile(r"(?:血压|\bBP)" + _UNMEASURABLE)),
+    _Asked("体温", ("temperature",), regex(r"(?:体温|\bT)" + _UNMEASURABLE)),
+    _Asked("脉搏", ("pulse", "heart_rate"), regex(r"(?:脉搏|心率|\bP|\bHR)" + _UNMEASURABLE)),
+    _Asked("呼吸", ("respiration",), regex(r"(?:呼吸|\bR)" + _UNMEASURABLE)),
+    _Asked("血压", ("systolic",), regex(r"(?:血压|\bBP)" + _UNMEASURABLE)),
 )
-_PRIOR_EXAM = re.compile(
+_PRIOR_EXAM = regex(
     r"(?:行|查|予|做|经|于|示|复查|完善|化验)[^。;,、\n]{0,14}?(?:CT|MRI|MRA|磁共振|超声|B超|彩超|心电图|胃镜|肠镜|X线|X光|胸片|平片|"
     r"血常规|尿常规|生化|肝功能|肾功能|血气|造影|活检|病理)[^。;\n]{0,12}?(?:示|提示|显示|见|考虑|:|为|回报|正常|未见|升高|降低)"
 )
-_EARLIER_STAY = re.compile(
+_EARLIER_STAY = regex(
     r"第[一二三四五六七八九十\d]+次(?:入|住)院|(?:上次|前次|末次|首次|曾|多次|再次|又|先后|既往|\d+次)[^。;\n]{0,20}?(?:入院|住院|入住|收住|出院)"
     r"|(?:我|本)[院科][^。;\n]{0,16}?(?:住院|入院|入住)|出院后|(?:住院|诊治)(?:期间|经过)|好转出院"
 )
 
 
-class VitalSignsMissing(DocumentCheck, name="vital_signs_missing"):
+class VitalSignsMissing(DocumentCheck, name="vital_signs_missing", reads_alone=True):
     """A physical examination that lacks a vital sign, or gives it as blank or 0.
 
     Attributes:
@@ -76,7 +77,7 @@ def _is_given(asked: _Asked, signs: list[VitalSign], texts: list[str]) -> bool:
     return any(asked.unmeasurable.search(text) for text in texts)
 
 
-class SpecialtyExaminationMissing(DocumentCheck, name="specialty_examination_missing"):
+class SpecialtyExaminationMissing(DocumentCheck, name="specialty_examination_missing", reads_alone=True):
     """A note of a department that needs a specialty examination, without one.
 
     Attributes:
@@ -90,7 +91,7 @@ class SpecialtyExaminationMissing(DocumentCheck, name="specialty_examination_mis
 
     @cached_property
     def _patterns(self) -> tuple[tuple[str, re.Pattern[str]], ...]:
-        return tuple((name, re.compile(pattern)) for name, pattern in self.departments.items())
+        return tuple((name, regex(pattern)) for name, pattern in self.departments.items())
 
     def rule_on_document(self, case: Case, document: Document) -> Ruling:
         """Judge one document."""

@@ -14,14 +14,15 @@ from app.qc.timeline import later
 from app.records.model import Document, DocumentType, Span
 from app.text.investigations import Examination, drug_class, find_examinations
 from app.text.lexicons import load_mapping
+from app.text.patterns import regex
 from app.text.width import half_width
 
-_ADVICE = re.compile(r"(?:会诊)?(?:意见|建议)\s*:?")
-_LISTED = re.compile(r"建议\s*:\s*")
-_NO_ADVICE = re.compile("无特殊(?:处理|处置|建议|治疗|意见)|暂无特殊|无需特殊")
-_PROPOSES = re.compile("查|用|予|行|转|停|改|加|建议|换|补|监测|复诊|控制|避免|禁|手术|治疗|训练|评估")
-_DEPARTMENT = re.compile(r"(?:应邀|受邀|邀请|会诊|被邀)科室\s*:?\s*(?P<name>[\u4e00-\u9fff]{2,8}?科)")
-_TITLE_DEPARTMENT = re.compile(r"(?P<name>[\u4e00-\u9fff]{2,8}?科)会诊")
+_ADVICE = regex(r"(?:会诊)?(?:意见|建议)\s*:?")
+_LISTED = regex(r"建议\s*:\s*")
+_NO_ADVICE = regex("无特殊(?:处理|处置|建议|治疗|意见)|暂无特殊|无需特殊")
+_PROPOSES = regex("查|用|予|行|转|停|改|加|建议|换|补|监测|复诊|控制|避免|禁|手术|治疗|训练|评估")
+_DEPARTMENT = regex(r"(?:应邀|受邀|邀请|会诊|被邀)科室\s*:?\s*(?P<name>[\u4e00-\u9fff]{2,8}?科)")
+_TITLE_DEPARTMENT = regex(r"(?P<name>[\u4e00-\u9fff]{2,8}?科)会诊")
 
 
 class AdviceUnanswered(DocumentCheck, name="advice_unanswered"):

@@ -4,7 +4,6 @@ Two names agree as ``app.text.diagnoses.same_disease`` says: synonyms, a narrowe
 words in another order.
 """
 
-import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
@@ -17,6 +16,7 @@ from app.records.model import Document, DocumentType, Evidence, ExamReport, Span
 from app.text.assertion import Assertion, find_mentions
 from app.text.diagnoses import DiagnosisMention, agreeing, canonical, find_diagnoses, same_disease
 from app.text.operations import same_operation, split_operations
+from app.text.patterns import regex
 from app.text.sections import is_blank
 from app.text.width import half_width
 
@@ -41,13 +41,11 @@ class DiagnosisLists:
     """The diagnoses that the documents of one case list, each list read once."""
 
     def __init__(self, case: Case) -> None:
-        self._lists: dict[tuple[str, Span], tuple[DiagnosisMention, ...]] = {}
+        self._case = case
 
     def of(self, document: Document, body: Span) -> tuple[DiagnosisMention, ...]:
         """The diagnoses listed in a stretch of a document."""
-        if (document.id, body) not in self._lists:
-            self._lists[document.id, body] = find_diagnoses(document.text, body)
-        return self._lists[document.id, body]
+        return self._case.reading(document).diagnoses(body)
 
 
 def diagnosis_lists(case: Case) -> DiagnosisLists:
@@ -169,7 +167,7 @@ def _against_page(diagnosis: Named, page: Sequence[str], *, is_main: bool) -> Hi
 
 
 _MALIGNANT = ("癌", "恶性肿瘤", "肉瘤", "淋巴瘤", "恶性", "黑色素瘤", "骨髓瘤", "白血病", "转移瘤")
-_TUMOUR = re.compile("癌|恶性|瘤|占位|肿物|白血病|化疗|放疗|M8|性质待")
+_TUMOUR = regex("癌|恶性|瘤|占位|肿物|白血病|化疗|放疗|M8|性质待")
 
 
 class PathologyDisagrees(Check, name="pathology_disagrees"):
@@ -243,7 +241,7 @@ def _compare_lists(case: Case, documents: Sequence[Document], sections: tuple[st
     return defect(*hits) if hits else PASSED
 
 
-_NAME = re.compile(r"姓\s*名[:：\s]*(?P<name>[\u4e00-\u9fff·]{2,8}|[^\s,，。]*\*+)(?=[\s,，。]|性别|年龄|$)")
+_NAME = regex(r"姓\s*名[:：\s]*(?P<name>[\u4e00-\u9fff·]{2,8}|[^\s,，。]*\*+)(?=[\s,，。]|性别|年龄|$)")
 
 
 class ConsentDisagrees(Check, name="consent_disagrees"):
@@ -319,11 +317,13 @@ def _all_diagnoses(case: Case, without: tuple[DocumentType, ...]) -> list[Named]
     found: list[Named] = []
     for document in case.record.documents or ():
         if document.kind not in without:
-            found += [named for name in sections for named in listed_diagnoses(case, document, (name,))]
+            headed = {section.name for section in case.reading(document).sections}
+            named = [name for name in sections if name in headed]
+            found += [each for name in named for each in listed_diagnoses(case, document, (name,))]
     return found + [Named(d.name) for d in case.record.diagnoses or () if d.name]
 
 
-_IN_PROSE = re.compile(
+_IN_PROSE = regex(
     r"(?:诊断)?(?:修正|补充|更正)(?:诊断)?(?:为|[:：])\s*[“\"]?(?P<names>[^,，。;；”\"\n]{2,60})"
 )
 

@@ -1,6 +1,5 @@
 """Allergies: those recorded against the drugs ordered, and one document against another."""
 
-import re
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import NamedTuple
@@ -10,15 +9,16 @@ from app.qc.checks.base import Check
 from app.qc.ruling import PASSED, Hit, Ruling, defect, not_applicable, undetermined
 from app.records.model import Document, DocumentType, Evidence, Order
 from app.text.allergies import Allergen, allergens_named, find_allergens, find_allergy_denials
+from app.text.patterns import regex
 from app.text.width import half_width
 
-_JUSTIFIED = re.compile(
+_JUSTIFIED = regex(
     r"脱敏|皮试(?:结果)?[:为呈]?\s*(?:阴性|\(-\))|利大于弊|权衡利弊|排除过敏|非过敏|无过敏反应"
 )
-_SKIN_TEST = re.compile("皮试|皮肤试验|过敏试验")
-_POSITIVE = re.compile(r"阳性|\(\+\)|\+")
-_REACTION = re.compile("过敏|皮疹|风团|荨麻疹|瘙痒|喉头水肿|药疹")
-_NO_ALLERGY = re.compile(r"无|否认|-|—|/|0|1|未发现|没有")
+_SKIN_TEST = regex("皮试|皮肤试验|过敏试验")
+_POSITIVE = regex(r"阳性|\(\+\)|\+")
+_REACTION = regex("过敏|皮疹|风团|荨麻疹|瘙痒|喉头水肿|药疹")
+_NO_ALLERGY = regex(r"无|否认|-|—|/|0|1|未发现|没有")
 
 
 class _Known(NamedTuple):
@@ -135,7 +135,7 @@ class _Test(NamedTuple):
     source: str
 
 
-_TEST_RESULT = re.compile(
+_TEST_RESULT = regex(
     r"皮试(?:液)?(?:结果)?\s*[:为呈示]?\s*(?P<positive>阳性|\(\+{1,4}\)|\+{1,4}(?!\d))|皮试(?:结果)?\s*[:为呈示]?\s*(?:阴性|\(-\))"
 )
 

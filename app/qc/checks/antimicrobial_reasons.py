@@ -14,8 +14,9 @@ from app.qc.checks.treatment import DrugOrders, systemic_drugs
 from app.qc.ruling import PASSED, Hit, Ruling, combine, defect, not_applicable, not_yet, undetermined
 from app.qc.timeline import later
 from app.records.model import DocumentType
+from app.text.patterns import regex
 
-_PROPHYLAXIS = re.compile("术前|切皮|预防|手术室|带入|麻醉诱导|术中|首剂后")
+_PROPHYLAXIS = regex("术前|切皮|预防|手术室|带入|麻醉诱导|术中|首剂后")
 
 
 class AntimicrobialUnfounded(Check, name="antimicrobial_unfounded"):
@@ -33,7 +34,7 @@ class AntimicrobialUnfounded(Check, name="antimicrobial_unfounded"):
 
     @cached_property
     def _grounds(self) -> re.Pattern[str]:
-        return re.compile(self.grounds)
+        return regex(self.grounds)
 
     def rule_on(self, case: Case, applies_to: tuple[DocumentType, ...]) -> Ruling:
         """Judge each drug and combine."""

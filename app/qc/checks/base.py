@@ -32,13 +32,29 @@ class Check(BaseModel, ABC):
 
 
 class DocumentCheck(Check):
-    """A check that judges each document of the rule's types by itself."""
+    """A check that judges each document of the rule's types by itself.
+
+    Attributes:
+        reads_alone: whether it reads nothing of the other documents; its ruling then holds as long as this document
+            and the record's data are the same.
+    """
+
+    reads_alone: ClassVar[bool]
+
+    def __init_subclass__(cls, *, name: str = "", reads_alone: bool = False) -> None:
+        super().__init_subclass__(name=name)
+        cls.reads_alone = reads_alone
 
     def rule_on(self, case: Case, applies_to: tuple[DocumentType, ...]) -> Ruling:
         """Judge every document of the types and combine."""
         documents = case.record.documents_of(*applies_to)
-        rulings = (self.rule_on_document(case, document) for document in documents)
+        rulings = (self._ruling(case, document) for document in documents)
         return combine(rulings, none_reason=f"没有{'、'.join(applies_to)}")
+
+    def _ruling(self, case: Case, document: Document) -> Ruling:
+        if not self.reads_alone:
+            return self.rule_on_document(case, document)
+        return case.ruling_once(document, self, lambda: self.rule_on_document(case, document))
 
     @abstractmethod
     def rule_on_document(self, case: Case, document: Document) -> Ruling:

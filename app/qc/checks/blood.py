@@ -8,18 +8,17 @@ from app.qc.case import Case
 from app.qc.checks.base import Check
 from app.qc.ruling import PASSED, Hit, Ruling, combine, defect, not_applicable, undetermined
 from app.records.model import Document, DocumentType, Evidence, Order, Span
+from app.text.patterns import regex
 from app.text.width import half_width
 
-_ABO = re.compile(
+_ABO = regex(
     r"血型\s*(?:鉴定)?(?:结果)?\s*[:为是呈示]?\s*[\"“]?(?P<a>AB|[ABO])(?![A-Za-z])\s*型?"
     r"|(?<![A-Za-z])(?P<b>AB|[ABO])\s*型\s*[,、(]?\s*Rh"
 )
-_RH = re.compile(r"Rh\s*\(?[Dd]?\)?\s*(?:血型)?\s*[:为(,]?\s*\(?(?P<sign>阳性|阴性|\+|-)")
-_COMPONENT = re.compile(r"红细胞|血浆|血小板|冷沉淀|全血|供血|供者|献血|血袋|备血|配血|悬浮|洗涤")
-_BEFORE_DONOR = re.compile(r"(?:输注?|加输|起输|共输|输入|供者?|献血者|血袋|均为)[^。;,，\n]{0,8}$")
-_OTHERS = re.compile(
-    r"(?:母亲|其母|父亲|其父|丈夫|其夫|配偶|胎儿|新生儿|患儿母|子女|供者|献血)[^。;\n]{0,12}$"
-)
+_RH = regex(r"Rh\s*\(?[Dd]?\)?\s*(?:血型)?\s*[:为(,]?\s*\(?(?P<sign>阳性|阴性|\+|-)")
+_COMPONENT = regex(r"红细胞|血浆|血小板|冷沉淀|全血|供血|供者|献血|血袋|备血|配血|悬浮|洗涤")
+_BEFORE_DONOR = regex(r"(?:输注?|加输|起输|共输|输入|供者?|献血者|血袋|均为)[^。;,，\n]{0,8}$")
+_OTHERS = regex(r"(?:母亲|其母|父亲|其父|丈夫|其夫|配偶|胎儿|新生儿|患儿母|子女|供者|献血)[^。;\n]{0,12}$")
 _EMPTY = frozenset({"", "-", "—", "/", "未查", "不详", "5", "6"})
 _CODES = {"1": "A", "2": "B", "3": "O", "4": "AB"}
 _SIGNS = {"+": "阳性", "-": "阴性", "阳性": "阳性", "阴性": "阴性", "1": "阴性", "2": "阳性"}
@@ -126,11 +125,11 @@ def _odd(system: str, groups: Sequence[_Group]) -> Iterator[Hit]:
 
 
 _PRODUCTS = {
-    "红细胞": re.compile(r"红细胞"),
-    "血浆": re.compile(r"血浆"),
-    "血小板": re.compile(r"血小板"),
-    "冷沉淀": re.compile(r"冷沉淀"),
-    "全血": re.compile(r"全血"),
+    "红细胞": regex(r"红细胞"),
+    "血浆": regex(r"血浆"),
+    "血小板": regex(r"血小板"),
+    "冷沉淀": regex(r"冷沉淀"),
+    "全血": regex(r"全血"),
 }
 _AMOUNT = (
     r"(?:[^。;,，\n]{{0,6}}?)(?P<amount>\d{{1,4}}(?:\.\d)?)\s*(?P<unit>U|u|单位|ml|mL|ML|毫升|治疗量|袋)"

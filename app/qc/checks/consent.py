@@ -17,24 +17,25 @@ from app.qc.ruling import PASSED, Hit, Ruling, combine, defect, not_applicable, 
 from app.qc.timeline import is_cancelled
 from app.records.model import Document, DocumentType, Order, Procedure, Signature, Span
 from app.text.assertion import Assertion, find_mentions
+from app.text.patterns import regex
 
 _CONSENTS: tuple[DocumentType, ...] = (
     "手术知情同意书", "麻醉知情同意书", "输血治疗知情同意书", "特殊检查(治疗)同意书",
 )  # fmt: skip
-_BY_INSTITUTION = re.compile(
+_BY_INSTITUTION = regex(
     r"(?:医疗机构|医院|本院|院方|机构)(?:的)?负责人|授权的?负责人|(?:医务[处科部]|总值班)[^。\n]{0,14}(?:批准|同意|签)"
 )
-_AWAKE = re.compile(r"神志?清|意识清|神清|能理解|对答切题")
-_NOT_AWAKE = re.compile(
+_AWAKE = regex(r"神志?清|意识清|神清|能理解|对答切题")
+_NOT_AWAKE = regex(
     r"神志?不清|昏迷|昏睡|嗜睡|意识(?:模糊|障碍|丧失|淡漠|不清)|谵妄|痴呆|镇静(?:状态|镇痛)|失语|精神(?:分裂|障碍)|智力(?:低下|障碍)|躁动"
 )
-_PROTECTIVE = re.compile(r"不宜(?:向患者)?(?:告知|说明)|保护性医疗")
+_PROTECTIVE = regex(r"不宜(?:向患者)?(?:告知|说明)|保护性医疗")
 _WITHDRAWAL = ("放弃治疗", "放弃抢救", "放弃进一步治疗", "放弃进一步抢救", "自动出院", "自动离院")
-_WITHDRAWAL_PAPER = re.compile(
+_WITHDRAWAL_PAPER = regex(
     r"放弃|自动(?:出|离)院|要求(?:出|离)院|自愿(?:出|离)院|签字离院|拒绝(?:治疗|抢救|住院)"
 )
-_NOT_BEFORE = re.compile(r"(?:不|未|非|拒绝|没有)(?:要求|同意|考虑|愿|想)?\Z")
-_AUTOPSY = re.compile(r"尸检|尸体解剖")
+_NOT_BEFORE = regex(r"(?:不|未|非|拒绝|没有)(?:要求|同意|考虑|愿|想)?\Z")
+_AUTOPSY = regex(r"尸检|尸体解剖")
 _ADULT_YEARS = 18
 
 
@@ -113,11 +114,11 @@ class TreatmentConsent(Check, name="treatment_consent"):
 
     @cached_property
     def _procedures(self) -> re.Pattern[str]:
-        return re.compile(self.procedures)
+        return regex(self.procedures)
 
     @cached_property
     def _orders(self) -> re.Pattern[str]:
-        return re.compile(self.orders)
+        return regex(self.orders)
 
     def rule_on(self, case: Case, applies_to: tuple[DocumentType, ...]) -> Ruling:
         """Judge each item once and combine."""

@@ -12,12 +12,13 @@ from app.qc.checks.deadline import elapsed_text
 from app.qc.ruling import PASSED, Hit, Ruling, combine, defect, not_applicable, not_yet, undetermined
 from app.qc.timeline import Consultation, later
 from app.records.model import CHINA_TIME, Document, DocumentType
+from app.text.patterns import regex
 from app.text.times import find_dates
 from app.text.width import half_width
 
-_ASKED = re.compile(r"(?:申请|请求|发出|呼叫)(?:会诊)?(?:日期|时间)\s*:\s*")
-_ARRIVED = re.compile(r"(?:到达|到位|到场)(?:现场)?(?:日期|时间)\s*:\s*")
-_CLOCK = re.compile(r"(\d{1,2})[:时](\d{1,2})")
+_ASKED = regex(r"(?:申请|请求|发出|呼叫)(?:会诊)?(?:日期|时间)\s*:\s*")
+_ARRIVED = regex(r"(?:到达|到位|到场)(?:现场)?(?:日期|时间)\s*:\s*")
+_CLOCK = regex(r"(\d{1,2})[:时](\d{1,2})")
 _LABEL_REACH = 24
 
 

@@ -18,6 +18,7 @@ from app.records.model import Document, DocumentType, Order, Span
 from app.text.assertion import Assertion, assertion_at
 from app.text.dosing import Dose, as_dose, dose_in, drug_core
 from app.text.lexicons import load_tree
+from app.text.patterns import regex
 from app.text.reading import Reading
 from app.text.width import half_width
 
@@ -34,7 +35,7 @@ class Opposites(BaseModel):
 
     def patterns(self) -> tuple[re.Pattern[str], re.Pattern[str]]:
         """Both, compiled; ``re`` keeps them."""
-        return re.compile(self.said), re.compile(self.excluded)
+        return regex(self.said), regex(self.excluded)
 
 
 def _affirmed(reading: Reading, pattern: re.Pattern[str], within: Span) -> Span | None:
@@ -103,7 +104,7 @@ def _last_note(case: Case) -> Document | None:
 
 def _fever(case: Case, reading: Reading, state: Span) -> Iterator[Hit]:
     """No fever said, and 38 ℃ or more on the chart within the last 24 hours."""
-    said = re.compile("无发热|体温(?:已)?正常|未再发热").search(reading.half, *state)
+    said = regex("无发热|体温(?:已)?正常|未再发热").search(reading.half, *state)
     ended = case.ended_at
     if not said or not ended:
         return
@@ -138,7 +139,7 @@ class SignsExcludeDiagnosis(DocumentCheck, name="signs_exclude_diagnosis"):
             return not_applicable("没有列出诊断")
         if not bodies:
             return undetermined("没有体格检查")
-        excused = re.compile(self.not_with)
+        excused = regex(self.not_with)
         hits = []
         for named in diagnoses:
             if excused.search(half_width(named.name)):
@@ -163,21 +164,21 @@ class _Scale(NamedTuple):
     greatest: float
 
 
-_GCS_ITEMS = re.compile(
+_GCS_ITEMS = regex(
     r"E\s*(?P<e>[1-4])\s*[+,、]?\s*V\s*(?P<v>[1-5])\s*[+,、]?\s*M\s*(?P<m>[1-6])\s*(?:=|,?(?:共|总分|合计|计))\s*(?P<total>\d{1,2})"
     r"|(?P<total2>\d{1,2})\s*分?\s*\(\s*E\s*(?P<e2>[1-4])\s*[+,、]?\s*V\s*(?P<v2>[1-5])\s*[+,、]?\s*M\s*(?P<m2>[1-6])\s*\)"
 )
-_ITEM = re.compile(r"[^、,;+]*?[^\d.、,;+≥>≤<](?P<points>\d{1,2})\s*分?")
-_ITEMS_AFTER = re.compile(
+_ITEM = regex(r"[^、,;+]*?[^\d.、,;+≥>≤<](?P<points>\d{1,2})\s*分?")
+_ITEMS_AFTER = regex(
     r"(?:评分|量表|总分)*(?:法)?\s*[:为得]?\s*(?P<total>\d{1,3})\s*分?\s*\((?P<items>[^()\n]{4,160})\)"
 )
-_ITEMS_BEFORE = re.compile(
+_ITEMS_BEFORE = regex(
     r"(?:评分)?(?:\([^()\n]{0,12}\))?\s*[:：]\s*(?P<items>[^。\n]{4,200}?)[,，;；]?\s*(?:合计|总分|共计|共)\s*[:为]?\s*(?P<total>\d{1,3})\s*分"
 )
-_TOTAL_ONLY = re.compile(r"(?:评分|量表)?\s*[:为得]?\s*(?P<total>\d{1,3})\s*分")
+_TOTAL_ONLY = regex(r"(?:评分|量表)?\s*[:为得]?\s*(?P<total>\d{1,3})\s*分")
 
 
-class ScoreSumWrong(DocumentCheck, name="score_sum_wrong"):
+class ScoreSumWrong(DocumentCheck, name="score_sum_wrong", reads_alone=True):
     """The total of a scale is not the sum of the items written with it, or lies outside the scale.
 
     Items are judged only where every one of them carries its points.
@@ -214,7 +215,7 @@ def _scales() -> tuple[re.Pattern[str], Mapping[str, _Scale]]:
         for form in entry["forms"]
     }
     forms = "|".join(re.escape(form) for form in sorted(scales, key=len, reverse=True))
-    return re.compile(rf"(?:{forms})(?![A-Za-z])(?:昏迷)?\s*"), scales
+    return regex(rf"(?:{forms})(?![A-Za-z])(?:昏迷)?\s*"), scales
 
 
 def _scored(half: str) -> Iterator[_Score]:

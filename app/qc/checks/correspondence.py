@@ -26,16 +26,17 @@ from app.text.investigations import (
     regions_shown,
     report_regions,
 )
+from app.text.patterns import regex
 from app.text.width import half_width
 
-_OUTSIDE = re.compile("外院|院外|会诊阅片|外送")
-_PHRASES = re.compile(r"[。;,、\n()!:]+")
-_GENERIC = re.compile("未见|正常|请结合|建议|随访|复查|术后|改变$|同前|较前|符合|考虑|结合临床")
+_OUTSIDE = regex("外院|院外|会诊阅片|外送")
+_PHRASES = regex(r"[。;,、\n()!:]+")
+_GENERIC = regex("未见|正常|请结合|建议|随访|复查|术后|改变$|同前|较前|符合|考虑|结合临床")
 _SHORTEST_PHRASE = 5
 _JUST_ADMITTED = timedelta(hours=2)
-_NOT_DONE = re.compile("未做|未能|拒绝|拒查|拒做|取消|退检|未行|不配合|暂缓|改期|未完成")
-_AWAITED = re.compile("待回|未回|未出|待报告|待结果|未归|待病理|尚未|送检中|待追")
-_GUIDED = re.compile("引导|定位|阅片|会诊")
+_NOT_DONE = regex("未做|未能|拒绝|拒查|拒做|取消|退检|未行|不配合|暂缓|改期|未完成")
+_AWAITED = regex("待回|未回|未出|待报告|待结果|未归|待病理|尚未|送检中|待追")
+_GUIDED = regex("引导|定位|阅片|会诊")
 _SENTENCE_ENDS = "。;\n"
 
 
@@ -95,7 +96,7 @@ class ReportNotDiscussed(Check, name="report_not_discussed"):
 
     @cached_property
     def _impression(self) -> re.Pattern[str] | None:
-        return re.compile(self.impression) if self.impression else None
+        return regex(self.impression) if self.impression else None
 
     def rule_on(self, case: Case, applies_to: tuple[DocumentType, ...]) -> Ruling:
         """Judge each report, then each order without one."""
@@ -261,8 +262,8 @@ class PathologyUnmatched(ReportNotDiscussed, name="pathology_unmatched"):
                     yield defect(Hit.at(document, Span(*match.span()), **details))
 
 
-_SPECIMEN = re.compile("病理|送检|标本|活检|取材|冰冻|切片|送病|组织")
-_SENT = re.compile(r"送(?:常规|快速|术后|石蜡|组织)?病理|病理送检|标本[^。;\n]{0,10}送(?:病|检)")
+_SPECIMEN = regex("病理|送检|标本|活检|取材|冰冻|切片|送病|组织")
+_SENT = regex(r"送(?:常规|快速|术后|石蜡|组织)?病理|病理送检|标本[^。;\n]{0,10}送(?:病|检)")
 
 
 class CultureUnmatched(ReportNotDiscussed, name="culture_unmatched"):
@@ -298,9 +299,9 @@ class CultureUnmatched(ReportNotDiscussed, name="culture_unmatched"):
                 )
 
 
-_QUOTED_TODAY = re.compile(r"(?:今日|今晨|今天|昨日|昨天|昨晚|刚刚|今)[^。;\n]{0,12}\Z")
-_SHOWED = re.compile(r"[^。;,\n]{0,10}?(?:示|提示|见|报告|回报)(?!申请)")
-_NOT_HERE = re.compile("床旁|床边|外院|院外|当地|门诊|急诊|入院前|既往|带来|自带|术中|拟|预约|待")
+_QUOTED_TODAY = regex(r"(?:今日|今晨|今天|昨日|昨天|昨晚|刚刚|今)[^。;\n]{0,12}\Z")
+_SHOWED = regex(r"[^。;,\n]{0,10}?(?:示|提示|见|报告|回报)(?!申请)")
+_NOT_HERE = regex("床旁|床边|外院|院外|当地|门诊|急诊|入院前|既往|带来|自带|术中|拟|预约|待")
 
 
 class ExaminationUnreported(Check, name="examination_unreported"):

@@ -19,6 +19,7 @@ from app.qc.ruling import PASSED, Hit, Ruling, combine, defect, not_applicable, 
 from app.qc.timeline import day_of, later
 from app.records.model import Document, DocumentType, Procedure, Span
 from app.text.assertion import Assertion, assertion_at
+from app.text.patterns import regex
 from app.text.width import half_width
 
 _OPERATION_KINDS = ("手术",)
@@ -112,7 +113,7 @@ class EffectNotAssessed(Check, name="effect_not_assessed"):
 
     @cached_property
     def _effect(self) -> re.Pattern[str]:
-        return re.compile(self.effect)
+        return regex(self.effect)
 
 
 class HardCaseUndiscussed(Check, name="hard_case_undiscussed"):

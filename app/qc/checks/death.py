@@ -1,6 +1,5 @@
 """What follows a death: its discussion, once more after an autopsy."""
 
-import re
 from datetime import datetime, timedelta
 
 from app.qc.case import Case
@@ -9,8 +8,9 @@ from app.qc.checks.order_of_events import shown
 from app.qc.ruling import PASSED, Hit, Ruling, defect, not_applicable, not_yet, undetermined
 from app.qc.timeline import later
 from app.records.model import DocumentType
+from app.text.patterns import regex
 
-_AUTOPSY = re.compile("尸检|尸体解剖|尸体剖检")
+_AUTOPSY = regex("尸检|尸体解剖|尸体剖检")
 _WEEK = timedelta(days=7)
 
 

@@ -13,19 +13,20 @@ from app.qc.checks.base import Check
 from app.qc.checks.specialty import confirmed_diagnoses
 from app.qc.ruling import PASSED, Hit, Ruling, defect, not_applicable, undetermined
 from app.records.model import Document, DocumentType, Span
+from app.text.patterns import regex
 from app.text.width import half_width
 
-_DELIVERY = re.compile(r"分娩|顺产|平产|剖宫产|剖腹产|产钳|胎头吸引|接生|助产|单活胎|活婴|活产")
-_NO_DELIVERY = re.compile(r"史|瘢痕|疤痕|先兆|未临产|产后\d|产褥|引产术?后|流产")
-_EARLIER = re.compile(r"既往|前次|上次|曾|史|第[一二三]胎")
-_CAESAREAN = re.compile("剖宫产|剖腹产")
-_SEVERAL = re.compile("双胎|三胎|多胎|双胞胎|死胎|死产")
-_LOSS = re.compile(
+_DELIVERY = regex(r"分娩|顺产|平产|剖宫产|剖腹产|产钳|胎头吸引|接生|助产|单活胎|活婴|活产")
+_NO_DELIVERY = regex(r"史|瘢痕|疤痕|先兆|未临产|产后\d|产褥|引产术?后|流产")
+_EARLIER = regex(r"既往|前次|上次|曾|史|第[一二三]胎")
+_CAESAREAN = regex("剖宫产|剖腹产")
+_SEVERAL = regex("双胎|三胎|多胎|双胞胎|死胎|死产")
+_LOSS = regex(
     r"(?:产后|产时|术中|分娩时?|总|累计|共)?(?:出血|失血)(?:总?量)?\s*(?:约|共|:|为|达|估计)*\s*(?P<amount>\d{2,5})\s*(?:ml|毫升)",
     re.IGNORECASE,
 )
-_SEX = re.compile(r"(?:新生儿|婴儿)[^。;\n]{0,12}性别\s*[:为]?\s*(?P<a>男|女)|(?P<b>男|女)(?:性)?(?:活)?婴")
-_WEIGHT = re.compile(
+_SEX = regex(r"(?:新生儿|婴儿)[^。;\n]{0,12}性别\s*[:为]?\s*(?P<a>男|女)|(?P<b>男|女)(?:性)?(?:活)?婴")
+_WEIGHT = regex(
     r"(?:新生儿|[男女]活?婴|婴儿|出生)[^。\n]{0,24}?体?重\s*[:为约]?\s*(?P<grams>\d{4})\s*(?:g|克)",
     re.IGNORECASE,
 )
@@ -63,7 +64,7 @@ class PostpartumHaemorrhageUntold(Check, name="postpartum_haemorrhage_untold"):
 
     @cached_property
     def _patterns(self) -> tuple[re.Pattern[str], re.Pattern[str]]:
-        return re.compile(self.told), re.compile(self.handled)
+        return regex(self.told), regex(self.handled)
 
     def rule_on(self, case: Case, applies_to: tuple[DocumentType, ...]) -> Ruling:
         """Judge the delivery of the stay."""

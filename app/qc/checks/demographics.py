@@ -12,6 +12,7 @@ from app.qc.front_page import FrontPageView
 from app.qc.ruling import PASSED, Ruling, defect, undetermined
 from app.terms.codes import CodeKind, CodeRanges
 from app.text.lexicons import load_mapping
+from app.text.patterns import regex
 from app.yaml_data import read_yaml
 
 _DAYS_A_YEAR = 365.25
@@ -77,7 +78,7 @@ def age_of_name(name: str, age_years: float) -> str | None:
 
 @cache
 def _stage(name: str) -> re.Pattern[str]:
-    return re.compile("|".join(load_mapping("age_limited")[name]))
+    return regex("|".join(load_mapping("age_limited")[name]))
 
 
 class AgeLimitedDiagnosis(PageCheck, name="age_limited_diagnosis"):

@@ -1,6 +1,5 @@
 """Whether the discharge record tells of the important events of the stay."""
 
-import re
 from collections.abc import Iterator, Sequence
 
 from app.qc.case import Case
@@ -12,17 +11,18 @@ from app.qc.timeline import is_cancelled
 from app.records.model import Document
 from app.text.investigations import find_item
 from app.text.operations import same_operation
+from app.text.patterns import regex
 
-_OPERATION = re.compile(r"[\u4e00-\u9fffA-Za-z+、]{2,30}?术(?![前中后者式野])")
-_OPERATED = re.compile(
+_OPERATION = regex(r"[\u4e00-\u9fffA-Za-z+、]{2,30}?术(?![前中后者式野])")
+_OPERATED = regex(
     "手术|切除|置[入换]|植[入皮]|固定|修补|吻合|剖宫|取出|清创|缝合|电切|碎石|消融|栓塞|扩张|成形|搭桥|术[前后中]"
 )
-_PATHOLOGY = re.compile("病理|组织学|免疫组化|活检|冰冻|石蜡")
-_TRANSFUSED = re.compile("输血|输注|红细胞|血浆|血小板|冷沉淀|输.{0,6}血")
-_RESUSCITATED = re.compile(
+_PATHOLOGY = regex("病理|组织学|免疫组化|活检|冰冻|石蜡")
+_TRANSFUSED = regex("输血|输注|红细胞|血浆|血小板|冷沉淀|输.{0,6}血")
+_RESUSCITATED = regex(
     "抢救|复苏|骤停|休克|除颤|插管|呼吸机|机械通气|电复律|升压|升血压|昏迷|大出血|转.{0,6}(?:ICU|监护|重症)"
 )
-_BLOOD_ORDER = re.compile(
+_BLOOD_ORDER = regex(
     "悬浮红细胞|浓缩红细胞|去白.{0,4}红细胞|洗涤红细胞|新鲜冰冻血浆|单采血小板|机采血小板|冷沉淀"
 )
 

@@ -1,7 +1,5 @@
 """Case discussions: what their record must hold, and who must have taken part."""
 
-import re
-
 from pydantic import Field
 
 from app.qc.case import Case
@@ -9,11 +7,12 @@ from app.qc.checks.base import DocumentCheck
 from app.qc.checks.presence import Element, missing_elements
 from app.qc.ruling import PASSED, Hit, Ruling, defect, undetermined
 from app.records.model import Document, Span
+from app.text.patterns import regex
 from app.text.reading import Reading
 
-_SENIOR = re.compile(r"科主任|主任|教授")
-_ATTENDING = re.compile(r"主任|主治|教授")
-_ANY_TITLE = re.compile(r"主任|主治|教授|住院医师|医师|护士|护师|技师|药师")
+_SENIOR = regex(r"科主任|主任|教授")
+_ATTENDING = regex(r"主任|主治|教授")
+_ANY_TITLE = regex(r"主任|主治|教授|住院医师|医师|护士|护师|技师|药师")
 
 
 class DiscussionRecord(DocumentCheck, name="discussion_record"):

@@ -16,6 +16,7 @@ from app.qc.ruling import PASSED, Hit, Ruling, defect, not_applicable, not_yet, 
 from app.qc.timeline import later
 from app.records.model import DocumentType, Evidence
 from app.terms.codes import CodeRanges
+from app.text.patterns import regex
 
 _PAGE = "病案首页"
 _NAMED_UNDELIVERED = 5
@@ -206,7 +207,7 @@ class PageFormatWrong(PageCheck, name="page_format_wrong"):
 
     @cached_property
     def _patterns(self) -> Mapping[str, re.Pattern[str]]:
-        return {key: re.compile(pattern) for key, pattern in self.formats.items()}
+        return {key: regex(pattern) for key, pattern in self.formats.items()}
 
     def rule_on_page(self, case: Case, page: FrontPageView) -> Ruling:
         """Judge the items that have a value."""

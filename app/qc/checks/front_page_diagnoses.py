@@ -13,6 +13,7 @@ from app.qc.ruling import PASSED, Ruling, combine, defect, not_applicable, undet
 from app.records.model import ExamReport
 from app.terms.codes import CodeRanges
 from app.text.diagnoses import agreeing
+from app.text.patterns import regex
 from app.text.width import half_width
 
 _NO_MAIN = "首页没有主要诊断，由首页必填项规则判定"
@@ -70,7 +71,7 @@ class TerminalStateAsMain(PageCheck, name="terminal_state_as_main"):
 
     @cached_property
     def _names(self) -> re.Pattern[str]:
-        return re.compile(self.names)
+        return regex(self.names)
 
     def rule_on_page(self, case: Case, page: FrontPageView) -> Ruling:
         """Judge the main diagnosis."""
@@ -147,7 +148,7 @@ class ObstetricMainWrong(PageCheck, name="obstetric_main_wrong"):
 
     @cached_property
     def _elements(self) -> Mapping[str, re.Pattern[str]]:
-        return {name: re.compile(pattern, re.IGNORECASE) for name, pattern in self.elements.items()}
+        return {name: regex(pattern, re.IGNORECASE) for name, pattern in self.elements.items()}
 
     def rule_on_page(self, case: Case, page: FrontPageView) -> Ruling:
         """Judge the main diagnosis."""
@@ -256,7 +257,7 @@ class CodeMisplaced(PageCheck, name="code_misplaced"):
 
     @cached_property
     def _morphology(self) -> re.Pattern[str]:
-        return re.compile(self.morphology)
+        return regex(self.morphology)
 
     def rule_on_page(self, case: Case, page: FrontPageView) -> Ruling:
         """Judge the discharge and the outpatient diagnoses."""
@@ -297,7 +298,7 @@ class ExternalCauseMissing(PageCheck, name="external_cause_missing"):
 
     @cached_property
     def _excused(self) -> re.Pattern[str]:
-        return re.compile(self.excused)
+        return regex(self.excused)
 
     def rule_on_page(self, case: Case, page: FrontPageView) -> Ruling:
         """Judge the page."""

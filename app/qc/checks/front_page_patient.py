@@ -15,13 +15,14 @@ from app.qc.ruling import PASSED, Hit, Ruling, defect, not_applicable, undetermi
 from app.qc.timeline import day_of
 from app.records.model import Document, DocumentType, Span
 from app.terms.codes import CodeRanges
+from app.text.patterns import regex
 from app.text.sections import is_blank
 from app.text.width import half_width
 
 _NEWBORN_DAYS = 28
-_YEARS = re.compile(r"(\d{1,3})(?:周?岁)?")
-_DAYS = re.compile(r"(\d{1,3})[天日]")
-_MONTHS = re.compile(r"(\d{1,2})(?: ?(?P<part>\d{1,2})/(?P<whole>\d{1,2}))? ?(?:个?月)?")
+_YEARS = regex(r"(\d{1,3})(?:周?岁)?")
+_DAYS = regex(r"(\d{1,3})[天日]")
+_MONTHS = regex(r"(\d{1,2})(?: ?(?P<part>\d{1,2})/(?P<whole>\d{1,2}))? ?(?:个?月)?")
 _ADMISSION: tuple[DocumentType, ...] = ("入院记录", "再次或多次入院记录", "24小时内入出院记录")
 
 
@@ -221,7 +222,7 @@ class AdmissionNoteDiffers(PageCheck, name="admission_note_differs"):
 
     @cached_property
     def _groups(self) -> Mapping[str, re.Pattern[str]]:
-        return {name: re.compile(pattern) for name, pattern in self.occupations.items()}
+        return {name: regex(pattern) for name, pattern in self.occupations.items()}
 
     def rule_on_page(self, case: Case, page: FrontPageView) -> Ruling:
         """Judge the page."""
@@ -297,7 +298,7 @@ class PageAllergyContradicted(PageCheck, name="page_allergy_contradicted"):
 
     @cached_property
     def _not_drugs(self) -> re.Pattern[str]:
-        return re.compile(self.not_drugs)
+        return regex(self.not_drugs)
 
     def rule_on_page(self, case: Case, page: FrontPageView) -> Ruling:
         """Judge the page."""
@@ -332,7 +333,7 @@ class BloodTypeMissing(PageCheck, name="blood_type_missing"):
 
     @cached_property
     def _item(self) -> re.Pattern[str]:
-        return re.compile(self.item)
+        return regex(self.item)
 
     def rule_on_page(self, case: Case, page: FrontPageView) -> Ruling:
         """Judge blood group and Rh."""

@@ -14,16 +14,17 @@ from app.qc.ruling import PASSED, Hit, Ruling, combine, defect, not_applicable, 
 from app.qc.timeline import day_of
 from app.records.model import CHINA_TIME, Document, DocumentType, Evidence, Span
 from app.text.assertion import Assertion, assertion_at
+from app.text.patterns import regex
 from app.text.times import find_durations
 from app.text.width import half_width
 
-_DAY = re.compile(r"[\d*]{4}\s*[-/.年]\s*[\d*]{1,2}\s*[-/.月]\s*[\d*]{1,2}\s*日?")
-_CLOCK = re.compile(r"[\sT]*(?P<hour>[\d*]{1,2})\s*[:时]\s*(?P<minute>[\d*]{1,2})")
+_DAY = regex(r"[\d*]{4}\s*[-/.年]\s*[\d*]{1,2}\s*[-/.月]\s*[\d*]{1,2}\s*日?")
+_CLOCK = regex(r"[\sT]*(?P<hour>[\d*]{1,2})\s*[:时]\s*(?P<minute>[\d*]{1,2})")
 _DEATH_TYPES: tuple[DocumentType, ...] = ("死亡记录", "24小时内入院死亡记录", "死亡病例讨论记录")
 _DISCHARGE_TYPES: tuple[DocumentType, ...] = ("出院记录", "24小时内入出院记录")
 _ADVICE = ("出院医嘱", "随访", "出院带药", "注意事项")
-_LATER = re.compile(r"(?:左右)?之?[后内]")
-_SUFFIX = re.compile(r"(?:[一二三四五六七八九十\d]+)?(?:病区|病房|病室|区)$")
+_LATER = regex(r"(?:左右)?之?[后内]")
+_SUFFIX = regex(r"(?:[一二三四五六七八九十\d]+)?(?:病区|病房|病室|区)$")
 
 
 class PageMinuteMissing(PageCheck, name="page_minute_missing"):
@@ -163,11 +164,11 @@ class DispositionContradicted(PageCheck, name="disposition_contradicted"):
 
     @cached_property
     def _patterns(self) -> dict[str, re.Pattern[str]]:
-        return {way: re.compile(pattern) for way, pattern in self.told.items()}
+        return {way: regex(pattern) for way, pattern in self.told.items()}
 
     @cached_property
     def _unless(self) -> re.Pattern[str]:
-        return re.compile(self.unless)
+        return regex(self.unless)
 
     def rule_on_page(self, case: Case, page: FrontPageView) -> Ruling:
         """Judge the page."""
@@ -242,11 +243,11 @@ class ReadmissionPlanContradicted(PageCheck, name="readmission_plan_contradicted
 
     @cached_property
     def _planned(self) -> re.Pattern[str]:
-        return re.compile(self.planned)
+        return regex(self.planned)
 
     @cached_property
     def _supposing(self) -> re.Pattern[str]:
-        return re.compile(self.unless)
+        return regex(self.unless)
 
     def rule_on_page(self, case: Case, page: FrontPageView) -> Ruling:
         """Judge the page."""

@@ -14,6 +14,7 @@ from app.text.allergies import find_allergy_denials
 from app.text.assertion import Assertion, Mention, find_mentions
 from app.text.lexicons import heads_by_term, load_terms
 from app.text.operations import same_operation
+from app.text.patterns import regex
 from app.text.reading import Reading
 from app.text.times import find_dates, find_durations
 
@@ -44,11 +45,11 @@ _DENIED: Mapping[str, tuple[str, ...]] = {
 }
 _TITLES: Mapping[str, str] = {"operation": "手术史", "transfusion": "输血史", "injury": "外伤史"}
 _AFFIRMED_INJURY = ("骨折", "摔伤", "车祸伤", "砸伤", "烧伤", "烫伤", "颅脑外伤", "脑外伤", "外伤")
-_PAST = re.compile(
+_PAST = regex(
     r"曾|既往|年前|个?月前|史|\d{4}\s?年|\d{4}-\d{1,2}(?!-\d{1,2}[^\d])|[幼早]年|岁时|术后(?![第\d\s]|首次|当|次|查房|访视|[一二三四五六七八九十]\S?[天日]|诊断)"
 )
-_PLANNED = re.compile("拟|备|计划|建议|择期|同意|准备|必要时|可行|需行|待行|不(?:能|宜|愿)|拒绝")
-_LIMITED = re.compile(r"其[他它]|其余|余|另|别的|重大|大型|近期|相关|再次")
+_PLANNED = regex("拟|备|计划|建议|择期|同意|准备|必要时|可行|需行|待行|不(?:能|宜|愿)|拒绝")
+_LIMITED = regex(r"其[他它]|其余|余|另|别的|重大|大型|近期|相关|再次")
 _PAST_SECTIONS = (
     "现病史",
     "既往史",
@@ -182,7 +183,7 @@ def _clause_before(half: str, span: Span, body: Span) -> Span:
     start = max(body.start, *(half.rfind(mark, body.start, span.start) + 1 for mark in "。;\n"))
     words = half[start : span.start]
     cues = list(re.finditer("否认|无(?!明显诱因)|没有|未", words))
-    after = re.compile(r"\s*:\s*(?:否认|无)").match(half, span.end)
+    after = regex(r"\s*:\s*(?:否认|无)").match(half, span.end)
     return Span(start + cues[-1].start() if cues else span.start, after.end() if after else span.end)
 
 

@@ -11,31 +11,18 @@ from app.qc.checks.base import Check, DocumentCheck
 from app.qc.ruling import PASSED, Hit, Ruling, defect, not_applicable, undetermined
 from app.records.model import Document, DocumentType, Evidence, Span
 from app.text.assertion import Assertion, assertion_at, subject_at
-from app.text.lexicons import load_mapping
+from app.text.identity import HEAD, statements_of
+from app.text.lexicons import load_mapping, load_tree
+from app.text.patterns import regex
 from app.text.sections import is_blank
 from app.text.width import half_width
 
-_HEAD = 240
-_NAME = re.compile(r"姓\s{0,2}名\s*:\s*(?P<name>[\u4e00-\u9fff·*]{2,15})")
-_SEX = re.compile(r"性\s{0,2}别\s*:\s*(?P<sex>[男女])(?!/)(?!\s*[□√☑])")
-_AGE = re.compile(r"年\s{0,2}龄\s*:\s*(?P<age>\d{1,3})\s*(?:岁|周岁)")
-_NARRATED = re.compile(r"(?P<sex>[男女])(?:性|(?=[,、]\s?\d))(?:患者)?(?:[,、\s]{1,2}(?P<age>\d{1,3})岁)?")
-_NARRATION_OPENS = re.compile(
-    r"(?:\A|患者[,:\s]{0,2}|\n|1[.、]\s{0,2})(?:[\u4e00-\u9fff]{2,4}[,、])?(?:中?老年|中年|青年|青少年)?\Z"
-)
-_OTHER_PERSON = re.compile(
-    "受托|代理|家属|亲属|供者|产妇|[父母]亲|父母|妻子|丈夫|儿子|女儿|子女|配偶|爱人|儿媳|女婿|哥哥|姐姐|弟弟|妹妹|监护|医师|护士|术者"
-)
-_CALLED = re.compile(
-    r"患者(?!之?(?:[父母]亲|妻子|丈夫|儿子|女儿|配偶|爱人|家属|亲属|家人|哥哥|姐姐|弟弟|妹妹|子女|父母))(?P<name>[\u4e00-\u9fff]{2,3})[,:](?=[男女]|\d{1,3}岁)"
-)
-_NO_NAME = re.compile("[男女老中青年性岁因于诉为系，其入由的]")
-_HOSPITAL_NUMBER = re.compile(r"住院号\s*:?\s*(?P<number>[A-Za-z]{0,4}\d[\dA-Za-z\-*]{3,20})")
+_NO_NAME = regex("[男女老中青年性岁因于诉为系，其入由的]")
+_HOSPITAL_NUMBER = regex(r"住院号\s*:?\s*(?P<number>[A-Za-z]{0,4}\d[\dA-Za-z\-*]{3,20})")
 _ID_WEIGHTS = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)
 _ID_CHECKS = "10X98765432"
-_EXPLAINED_SEX = re.compile("变性|性发育异常|性别畸形|两性|性腺发育|雄激素不敏感|性别重置|嵌合")
-_RELATIVE = re.compile("妻|母|配偶|丈夫|爱人|女儿|儿媳|产妇|供者|出生史|姐|妹|月经婚育|月经及婚育|月经、婚育")
-_SAYS_NOTHING = re.compile(
+_EXPLAINED_SEX = regex("变性|性发育异常|性别畸形|两性|性腺发育|雄激素不敏感|性别重置|嵌合")
+_SAYS_NOTHING = regex(
     r"(?:史|生育史|婚育史|情况)?\s*[:】]?\s*(?:无|不适用|-|/|—|男性|未填|。|\n|None|null|nan|\Z)"
 )
 _NEWBORN_YEARS = 28 / 365.25
@@ -43,7 +30,24 @@ _INFANT_YEARS = 1.0
 _ADULT_YEARS = 18.0
 
 
-class PatientMismatch(DocumentCheck, name="patient_mismatch"):
+@cache
+def _people(*kinds: str) -> str:
+    return "|".join(word for kind in kinds for word in load_tree("kin")[kind])
+
+
+@cache
+def _relative() -> re.Pattern[str]:
+    headings = "出生史|月经婚育|月经及婚育|月经、婚育"
+    return regex(f"{_people('relatives', 'female_relatives')}|产妇|供者|{headings}")
+
+
+@cache
+def _called() -> re.Pattern[str]:
+    is_relative = f"之?(?:{_people('relatives')})"
+    return regex(rf"患者(?!{is_relative})(?P<name>[\u4e00-\u9fff]{{2,3}})[,:](?=[男女]|\d{{1,3}}岁)")
+
+
+class PatientMismatch(DocumentCheck, name="patient_mismatch", reads_alone=True):
     """A document states another name, sex or age than the patient's.
 
     Only the header and the opening of the narrative count; an age may differ by one year.
@@ -52,48 +56,17 @@ class PatientMismatch(DocumentCheck, name="patient_mismatch"):
     def rule_on_document(self, case: Case, document: Document) -> Ruling:
         """Judge one document."""
         half = case.reading(document).half
-        findings = list(self._findings(case, half))
-        if not findings:
+        stated = list(statements_of(half, case.record.patient, case.age_years))
+        if not stated:
             return not_applicable("文书没有写姓名、性别、年龄，或患者信息未提供")
-        wrong = [(problem, span) for problem, span in findings if problem]
+        wrong = [statement for statement in stated if statement.problem]
         if not wrong:
             return PASSED
-        problem = "；".join(dict.fromkeys(problem for problem, _ in wrong))
+        problem = "；".join(dict.fromkeys(statement.problem for statement in wrong))
         name = document.title or document.kind
-        return defect(Hit.at(document, *(span for _, span in wrong), document=name, problem=problem))
-
-    def _findings(self, case: Case, half: str) -> Iterator[tuple[str, Span]]:
-        patient, age = case.record.patient, case.age_years
-        head = half[:_HEAD]
-        for match in (_NAME.search(head), _SEX.search(head), _AGE.search(head), _narrated(head)):
-            if match is None or _OTHER_PERSON.search(
-                head, head.rfind("\n", 0, match.start()) + 1, match.start()
-            ):
-                continue
-            said = match.groupdict()
-            span = Span(*match.span())
-            if match.re is _NAME and patient.name and "*" not in said["name"] + patient.name:
-                yield self._name(said["name"], patient.name), span
-            if said.get("sex") and patient.sex in ("男", "女"):
-                yield self._differs("性别", said["sex"], patient.sex), span
-            if said.get("age") and age is not None:
-                near = abs(int(said["age"]) - int(age)) < 2
-                yield "" if near else f"年龄写为{said['age']}岁，患者信息为{int(age)}岁", span
-
-    def _name(self, written: str, known: str) -> str:
-        plain = known.replace(" ", "").replace("　", "")
-        same = written.startswith(plain) or plain.startswith(written) or "之" in written
-        return "" if same else f"姓名写为{written}，患者信息为{plain}"
-
-    def _differs(self, what: str, written: str, known: str) -> str:
-        return "" if written == known else f"{what}写为{written}，患者信息为{known}"
-
-
-def _narrated(head: str) -> re.Match[str] | None:
-    matches = _NARRATED.finditer(head)
-    return next(
-        (m for m in matches if _NARRATION_OPENS.search(head[max(0, m.start() - 14) : m.start()])), None
-    )
+        return defect(
+            Hit.at(document, *(statement.span for statement in wrong), document=name, problem=problem)
+        )
 
 
 class IdNumberMismatch(Check, name="id_number_mismatch"):
@@ -126,7 +99,7 @@ class IdNumberMismatch(Check, name="id_number_mismatch"):
 
 @cache
 def _sex_words(sex: Literal["男", "女"]) -> re.Pattern[str]:
-    return re.compile("|".join(load_mapping("sex_specific")[sex]))
+    return regex("|".join(load_mapping("sex_specific")[sex]))
 
 
 _OTHER_SEX: dict[str, Literal["男", "女"]] = {"男": "女", "女": "男"}
@@ -160,7 +133,7 @@ class SexMismatch(Check, name="sex_mismatch"):
         return defect(*hits) if hits else PASSED
 
 
-class OtherSexContent(DocumentCheck, name="other_sex_content"):
+class OtherSexContent(DocumentCheck, name="other_sex_content", reads_alone=True):
     """A document that describes in the patient what only the other sex has; relatives do not count."""
 
     def rule_on_document(self, case: Case, document: Document) -> Ruling:
@@ -180,7 +153,7 @@ class OtherSexContent(DocumentCheck, name="other_sex_content"):
         return defect(Hit.at(document, *spans[:3], document=name, sex=sex, found=found))
 
     def _is_own(self, case: Case, document: Document, half: str, span: Span) -> bool:
-        if _RELATIVE.search(half, max(0, span.start - 20), span.start):
+        if _relative().search(half, max(0, span.start - 20), span.start):
             return False
         if _is_heading_or_blank(half, span) or subject_at(document.text, span) != "patient":
             return False
@@ -238,7 +211,7 @@ _STAGE_LIMITS: tuple[tuple[str, float], ...] = (("新生儿", _NEWBORN_YEARS + 0
 
 @cache
 def _stage(name: str) -> re.Pattern[str]:
-    return re.compile("|".join(load_mapping("age_limited")[name]))
+    return regex("|".join(load_mapping("age_limited")[name]))
 
 
 Marriage = Literal["未婚", "已婚", "丧偶", "离婚"]
@@ -247,7 +220,7 @@ _MARRIAGE_WORDS: tuple[tuple[str, Marriage], ...] = (
     ("未婚", "未婚"), ("离婚", "离婚"), ("离异", "离婚"), ("丧偶", "丧偶"), ("已婚", "已婚"), ("再婚", "已婚"), ("复婚", "已婚"),
     ("初婚", "已婚"),
 )  # fmt: skip
-_EVER_MARRIED = re.compile(r"已婚|结婚|配偶(?!无)|爱人|丈夫|妻子|离异|离婚|丧偶|再婚")
+_EVER_MARRIED = regex(r"已婚|结婚|配偶(?!无)|爱人|丈夫|妻子|离异|离婚|丧偶|再婚")
 _SPOUSE = ("配偶", "夫", "妻", "丈夫", "妻子", "爱人", "夫妻")
 
 
@@ -339,7 +312,7 @@ class OtherPatientNamed(Check, name="other_patient_named"):
         stated = [
             (document, match)
             for document in documents
-            if (match := _HOSPITAL_NUMBER.search(case.reading(document).half[:_HEAD]))
+            if (match := _HOSPITAL_NUMBER.search(case.reading(document).half[:HEAD]))
             and "*" not in match["number"]
         ]
         counts = Counter(match["number"].upper() for _, match in stated)
@@ -361,7 +334,7 @@ class OtherPatientNamed(Check, name="other_patient_named"):
         if not known or "*" in known:
             return
         for document in documents:
-            for match in _CALLED.finditer(case.reading(document).half):
+            for match in _called().finditer(case.reading(document).half):
                 name = match["name"]
                 if not _NO_NAME.search(name) and not name.startswith(known) and not known.startswith(name):
                     problem = f"患者姓名写为“{name}”，本患者为“{known}”"

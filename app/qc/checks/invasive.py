@@ -5,35 +5,34 @@ from collections.abc import Iterator
 from datetime import datetime
 from functools import cached_property
 
-from pydantic import ConfigDict
-
 from app.qc.case import COURSE_TYPES, Case
-from app.qc.checks.presence import ProcedureDocumentMissing
+from app.qc.checks.procedures import ProcedureDocument, Session
 from app.qc.ruling import PASSED, Hit, Ruling, combine, defect, undetermined
 from app.qc.timeline import day_of, is_cancelled
 from app.records.model import Document, DocumentType, Order
+from app.text.patterns import regex
 
 
-class InvasiveRecordMissing(ProcedureDocumentMissing, name="invasive_record_missing"):
+class InvasiveRecordMissing(ProcedureDocument, name="invasive_record_missing"):
     """An invasive procedure, delivered as such or only ordered, without a record or a passage in a note.
+
+    A note of ``told_in`` from the day of the procedure or the next that names it will do.
 
     Attributes:
         ordered: a pattern of orders of category 操作 that are invasive procedures.
         not_ordered: a pattern of those that are none after all.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True, ignored_types=(cached_property,))
-
     ordered: str
     not_ordered: str
 
     @cached_property
     def _ordered(self) -> re.Pattern[str]:
-        return re.compile(self.ordered)
+        return regex(self.ordered)
 
     @cached_property
     def _not_ordered(self) -> re.Pattern[str]:
-        return re.compile(self.not_ordered)
+        return regex(self.not_ordered)
 
     def rule_on(self, case: Case, applies_to: tuple[DocumentType, ...]) -> Ruling:
         """Judge each procedure, then the orders that no procedure answers, and combine."""
@@ -57,17 +56,28 @@ class InvasiveRecordMissing(ProcedureDocumentMissing, name="invasive_record_miss
             elif order.executed_at is None:
                 yield undetermined(f"“{content}”只有医嘱，未见执行")
             else:
-                details = {"procedure": content, "missing": "、".join(types), "what": "缺"}
+                details = {
+                    "procedure": content,
+                    "document": "或".join(types),
+                    "problem": "没有书写，病程中也没有相应内容",
+                }
                 yield defect(Hit(details=details))
 
     def _is_recorded(
         self, case: Case, order: Order, deed: str, moment: datetime, types: tuple[DocumentType, ...]
     ) -> bool:
-        def is_near(document: Document) -> bool:
-            written = document.event_at or document.completed_at
-            return written is None or 0 <= (day_of(written) - day_of(moment)).days <= 1
-
         records = case.record.documents_of(*types)
-        if any(is_near(d) or (order.id and order.id in (d.refers_to or ())) for d in records):
+        if any(_is_near(d, moment) or (order.id and order.id in (d.refers_to or ())) for d in records):
             return True
-        return any(deed in d.text for d in case.record.documents_of(*COURSE_TYPES, "护理记录") if is_near(d))
+        notes = case.record.documents_of(*COURSE_TYPES, "护理记录")
+        return any(deed in d.text for d in notes if _is_near(d, moment))
+
+    def _is_told(self, case: Case, session: Session) -> bool:
+        names = [p.name for p in session.procedures if p.name]
+        notes = [d for d in case.record.documents_of(*self.told_in) if _is_near(d, self._bound(session))]
+        return bool(names) and all(any(name in d.text for d in notes) for name in names)
+
+
+def _is_near(document: Document, moment: datetime | None) -> bool:
+    written = document.event_at or document.completed_at
+    return written is None or moment is None or 0 <= (day_of(written) - day_of(moment)).days <= 1

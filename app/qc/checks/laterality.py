@@ -21,6 +21,7 @@ from app.text.diagnoses import find_diagnoses
 from app.text.laterality import SideName, find_sides
 from app.text.lexicons import load_mapping, load_terms
 from app.text.operations import read_operation, spine_levels
+from app.text.patterns import regex
 from app.text.reading import Reading
 from app.text.width import half_width
 
@@ -33,27 +34,27 @@ DIAGNOSIS_SECTIONS = (
 )  # fmt: skip
 OPERATION_SECTIONS = ("拟施手术", "手术名称", "手术方案", "操作名称")
 _COMPLAINT_SECTIONS = ("主诉", "入院情况")
-_QUOTED_COMPLAINT = re.compile(r"[因以][“\"](?P<words>[^”\"\n]{2,60})[”\"]")
+_QUOTED_COMPLAINT = regex(r"[因以][“\"](?P<words>[^”\"\n]{2,60})[”\"]")
 
-_LESION = re.compile(
+_LESION = regex(
     "骨折|脱位|坏死|骨关节炎|半月板损伤|韧带|结石|积水|囊肿|积液|气胸|血胸|癌|恶性肿瘤|肉瘤|良性肿瘤|腺瘤|瘤|疝|结节|占位|肿物"
     "|肿块|包块|血栓|静脉曲张|梗死|梗塞|出血|血肿|白内障|青光眼|视网膜脱离|狭窄|积血|肿|炎|损伤|偏瘫"
 )
 _SYMPTOMS: Mapping[str, re.Pattern[str]] = {
-    "无力": re.compile("无力|乏力|偏瘫|瘫痪?|活动不[灵利便]|活动障碍|力弱|麻痹"),
-    "麻木": re.compile("麻木|发麻|感觉减退|感觉障碍"),
-    "疼痛": re.compile("疼痛?|痛"),
-    "肿块": re.compile("肿块|包块|肿物|结节|可复性"),
-    "肿胀": re.compile("肿胀|水肿|浮肿"),
-    "外伤": re.compile("外伤|摔伤|砸伤|扭伤|切割伤|骨折"),
-    "视力": re.compile("视力|视物"),
-    "听力": re.compile("听力|耳聋|耳鸣"),
-    "面瘫": re.compile("面瘫|鼻唇沟|口角"),
+    "无力": regex("无力|乏力|偏瘫|瘫痪?|活动不[灵利便]|活动障碍|力弱|麻痹"),
+    "麻木": regex("麻木|发麻|感觉减退|感觉障碍"),
+    "疼痛": regex("疼痛?|痛"),
+    "肿块": regex("肿块|包块|肿物|结节|可复性"),
+    "肿胀": regex("肿胀|水肿|浮肿"),
+    "外伤": regex("外伤|摔伤|砸伤|扭伤|切割伤|骨折"),
+    "视力": regex("视力|视物"),
+    "听力": regex("听力|耳聋|耳鸣"),
+    "面瘫": regex("面瘫|鼻唇沟|口角"),
 }
 _OF_LIMBS = frozenset({"无力", "麻木"})
-_PAST = re.compile("术后|陈旧|后遗症|病史|既往|曾|年前|健侧|对侧|取出|史$")
+_PAST = regex("术后|陈旧|后遗症|病史|既往|曾|年前|健侧|对侧|取出|史$")
 _CORRECTIONS = ("更正", "笔误", "误写", "误记", "误录")
-_CLAUSE_END = re.compile(r"[,。;、\n]")
+_CLAUSE_END = regex(r"[,。;、\n]")
 _NEAR = 12
 
 
@@ -150,7 +151,7 @@ def _site_near() -> re.Pattern[str]:
         *load_terms("sites"),
         *(site for sites in load_mapping("side_regions").values() for site in sites),
     }
-    return re.compile(rf"[^,。;、\s左右双]{{0,5}}?(?P<site>{'|'.join(sorted(sites, key=len, reverse=True))})")
+    return regex(rf"[^,。;、\s左右双]{{0,5}}?(?P<site>{'|'.join(sorted(sites, key=len, reverse=True))})")
 
 
 def _region(site: str) -> str:
@@ -388,7 +389,7 @@ class _Named(NamedTuple):
     source: str
 
 
-_CHANGED = re.compile(
+_CHANGED = regex(
     "改行|改为|中转|变更|术中(?:发现|探查|见)[^。\n]{0,30}(?:故|遂|因此|改)|扩大|追加|加行|更正|笔误"
 )
 

@@ -8,15 +8,14 @@ from app.qc.case import Case
 from app.qc.checks.base import DocumentCheck
 from app.qc.ruling import PASSED, Hit, Ruling, defect, not_applicable, undetermined
 from app.records.model import Document
+from app.text.patterns import regex
 from app.text.sections import is_blank
 
-_RELATION = re.compile(
-    "父|母|爸|妈|祖|爷|奶|外公|外婆|姥|监护人|家长|叔|伯|姑|姨|舅|兄|姐|哥|养|福利院|老师|抚养"
-)
-_SELF = re.compile("本人|患者自|患儿自|自述")
-_RESCUE = re.compile("紧急|抢救|急诊手术|无法联系|联系不上|机构负责人|医务(?:科|处|部)")
-_GUARDIAN = re.compile(r"关系\s*:?\s*[(]?\s*(?:父|母|监护|法定代理|养父|养母|祖|爷|奶|外)")
-_OWN_LABOUR = re.compile("自己的?劳动收入|自食其力|劳动收入为主要生活来源")
+_RELATION = regex("父|母|爸|妈|祖|爷|奶|外公|外婆|姥|监护人|家长|叔|伯|姑|姨|舅|兄|姐|哥|养|福利院|老师|抚养")
+_SELF = regex("本人|患者自|患儿自|自述")
+_RESCUE = regex("紧急|抢救|急诊手术|无法联系|联系不上|机构负责人|医务(?:科|处|部)")
+_GUARDIAN = regex(r"关系\s*:?\s*[(]?\s*(?:父|母|监护|法定代理|养父|养母|祖|爷|奶|外)")
+_OWN_LABOUR = regex("自己的?劳动收入|自食其力|劳动收入为主要生活来源")
 
 
 class InformantUnrelated(DocumentCheck, name="informant_unrelated"):

@@ -17,22 +17,23 @@ from app.qc.ruling import PASSED, Hit, Ruling, combine, defect, not_applicable, 
 from app.qc.timeline import day_of, is_cancelled, later
 from app.records.model import Document, DocumentType, Order, Span, Vitals
 from app.text.assertion import Assertion, assertion_at
+from app.text.patterns import regex
 from app.text.quantities import VitalSign
 
 _TITLES = {
     "temperature": "体温", "pulse": "脉搏", "respiration": "呼吸", "systolic": "收缩压", "diastolic": "舒张压",
     "spo2": "血氧饱和度", "heart_rate": "心率",
 }  # fmt: skip
-_PULSELESS = re.compile("死亡|抢救|停搏|骤停|无脉|测不出|心肺复苏|临终|呼吸机|机械通气|室颤|除颤|胎")
-_FIBRILLATION = re.compile(
+_PULSELESS = regex("死亡|抢救|停搏|骤停|无脉|测不出|心肺复苏|临终|呼吸机|机械通气|室颤|除颤|胎")
+_FIBRILLATION = regex(
     "房颤|心房颤动|心房纤颤|早搏|期前收缩|绝对不齐|强弱不等|脉搏短绌|扑动|不等|心律失常|心律不齐"
 )
-_FEVER = re.compile(r"发热|高热|高烧|低热|发烧|热退|退热|热峰|体温|降温|T\s?(?:3[89]|4[0-2])")
+_FEVER = regex(r"发热|高热|高烧|低热|发烧|热退|退热|热峰|体温|降温|T\s?(?:3[89]|4[0-2])")
 _LEVELS = {"特级护理": "特级", "特别护理": "特级", "一级护理": "一级", "Ⅰ级护理": "一级", "I级护理": "一级"}
-_NURSING = re.compile("护理")
-_STABLE = re.compile("病情(?:平稳|稳定|好转)|一般情况(?:可|好|良好)|生命体征平稳")
-_NOTICE_LEVEL = re.compile("病危|病重")
-_OFF_CRITICAL = re.compile("停|解除|取消|撤|改|既往|入院时|曾|不|未|有.{0,6}危险|可能|告知|通知书|随时|危重")
+_NURSING = regex("护理")
+_STABLE = regex("病情(?:平稳|稳定|好转)|一般情况(?:可|好|良好)|生命体征平稳")
+_NOTICE_LEVEL = regex("病危|病重")
+_OFF_CRITICAL = regex("停|解除|取消|撤|改|既往|入院时|曾|不|未|有.{0,6}危险|可能|告知|通知书|随时|危重")
 
 
 class FeverUnmentioned(Check, name="fever_unmentioned"):
@@ -226,7 +227,7 @@ def _reversed(systolic: float | None, diastolic: float | None) -> bool:
     return systolic is not None and diastolic is not None and 0 < systolic <= diastolic
 
 
-class HeartRateAndPulse(DocumentCheck, name="heart_rate_and_pulse"):
+class HeartRateAndPulse(DocumentCheck, name="heart_rate_and_pulse", reads_alone=True):
     """A pulse above the heart rate, or far below it without atrial fibrillation or premature beats.
 
     Attributes:
@@ -359,12 +360,12 @@ class Event(BaseModel):
     @cached_property
     def in_nursing(self) -> re.Pattern[str]:
         """The compiled pattern for nursing records."""
-        return re.compile(self.nursing)
+        return regex(self.nursing)
 
     @cached_property
     def in_course(self) -> re.Pattern[str]:
         """The compiled pattern for course notes."""
-        return re.compile(self.course)
+        return regex(self.course)
 
 
 class NursingEventUntold(Check, name="nursing_event_untold"):

@@ -15,6 +15,7 @@ from app.records.model import DocumentType, ExamReport, Span
 from app.text.assertion import Assertion, assertion_at
 from app.text.diagnoses import agreeing, canonical
 from app.text.lexicons import load_tree
+from app.text.patterns import regex
 from app.text.width import half_width
 
 _DISCHARGE: tuple[DocumentType, ...] = ("出院记录", "死亡记录")
@@ -22,8 +23,8 @@ _FINAL_SECTIONS = ("出院诊断", "死亡诊断")
 _EARLIER_SECTIONS = (*ADMISSION_SECTIONS, "修正诊断", "补充诊断", "术前诊断", "目前诊断", "门诊诊断")
 _EARLIER_STAGES = ("门诊", "初步", "入院", "修正")
 _NOT_NOTES = frozenset((*_DISCHARGE, "病案首页", "护理记录"))
-_STATUS = re.compile("术后|状态|个人史|病史|史$|妊娠|分娩|活产|体质|人工")
-_PLAIN = re.compile("急性|慢性|亚急性|[轻中重]度|双侧|左侧|右侧|两侧|多发性?|继发性|原发性|陈旧性|可能|不全")
+_STATUS = regex("术后|状态|个人史|病史|史$|妊娠|分娩|活产|体质|人工")
+_PLAIN = regex("急性|慢性|亚急性|[轻中重]度|双侧|左侧|右侧|两侧|多发性?|继发性|原发性|陈旧性|可能|不全")
 _ENOUGH_ALIKE = 0.34
 
 
@@ -109,7 +110,7 @@ class NewDiagnosisUnexplained(Check, name="new_diagnosis_unexplained"):
 
     @cached_property
     def _signs(self) -> tuple[tuple[re.Pattern[str], re.Pattern[str]], ...]:
-        return tuple((re.compile(disease), re.compile(words)) for disease, words in self.signs.items())
+        return tuple((regex(disease), regex(words)) for disease, words in self.signs.items())
 
 
 def _hit(named: Named) -> Hit:

@@ -1,13 +1,12 @@
 """New and restricted technologies."""
 
-import re
-
 from app.qc.case import Case
 from app.qc.checks.base import Check
 from app.qc.ruling import PASSED, Hit, Ruling, defect, not_applicable, undetermined
 from app.records.model import DocumentType
+from app.text.patterns import regex
 
-_APPROVED = re.compile("伦理|审批|批准|备案|授权|批件|技术委员会")
+_APPROVED = regex("伦理|审批|批准|备案|授权|批件|技术委员会")
 
 
 class NewTechnologyUnapproved(Check, name="new_technology_unapproved"):

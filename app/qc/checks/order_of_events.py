@@ -13,10 +13,11 @@ from app.qc.checks.base import Check, DocumentCheck
 from app.qc.ruling import PASSED, Hit, Ruling, combine, defect, not_applicable, undetermined
 from app.qc.timeline import is_cancelled, later
 from app.records.model import CHINA_TIME, Document, DocumentType, Order, Procedure, Span
+from app.text.patterns import regex
 from app.text.times import find_dates
 
-_AFTER_LIFE = re.compile("尸|遗体|死亡|出院|停止|取消|作废|终止|转院")
-_MADE_UP = re.compile("补记|补录|补写|追记")
+_AFTER_LIFE = regex("尸|遗体|死亡|出院|停止|取消|作废|终止|转院")
+_MADE_UP = regex("补记|补录|补写|追记")
 _HEAD = 60
 
 

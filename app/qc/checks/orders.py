@@ -17,27 +17,28 @@ from app.qc.timeline import Period, day_of, later, midnight_after
 from app.records.model import CHINA_TIME, Document, DocumentType, ExamReport, LabResult, Order, Span
 from app.text.assertion import Assertion, find_mentions
 from app.text.lexicons import load_mapping
+from app.text.patterns import regex
 from app.text.times import find_dates
 from app.text.width import half_width
 
 _T = TypeVar("_T")
 _SHOWN_ITEMS = 3
 _DOSE_UNIT = r"(?:mg|μg|ug|mcg|kg|g|ml|l|mmol|meq|[kKmM]?i?u|axaiu|万?单位|万u|片|粒|袋|支|丸|滴|贴|喷|揿|吸|枚|包|瓶|板)"
-_DOSE = re.compile(
+_DOSE = regex(
     rf"\d\s*(?:万|亿)?\s*{_DOSE_UNIT}(?![A-Za-z])|[一二两半]\s*(?:片|粒|袋|支|丸|包)", re.IGNORECASE
 )
-_ROUTE = re.compile(
+_ROUTE = regex(
     r"口服|服用|po|静[脉滴推注]|静点|ivgtt|iv|vd|皮下|sc|ih|皮内|肌[肉注]|im|吸入|雾化|外[用涂敷]|含[服化漱]|舌下|嚼服|冲服|温服|顿服"
     r"|滴[眼耳鼻]|点眼|喷[鼻喉]|贴[敷于]|灌肠|直肠|肛|阴道|鼻饲|胃管|膀胱|鞘内|腹腔|泵[入注]|微泵|注射|涂",
     re.IGNORECASE,
 )
-_FREQUENCY = re.compile(
+_FREQUENCY = regex(
     r"每\s*(?:日|天|晚|早|晨|周|隔|\d|[一二三四六八十])|一?[日天]\s*[\d一二两三四]\s*次|隔日|q[dnod\d]|[btq]id|st(?![A-Za-z])|prn|必要时|睡前|持续"
     r"|\d\s*次\s*/\s*[日天周]|立即|once|[早晚晨]各?\s*[\d一二两半]",
     re.IGNORECASE,
 )
-_ADDED = re.compile(r"加入|加至|溶于|溶入|稀释|[+＋]|配|in\b", re.IGNORECASE)
-_SEPARATORS = re.compile(r"[;；\n]")
+_ADDED = regex(r"加入|加至|溶于|溶入|稀释|[+＋]|配|in\b", re.IGNORECASE)
+_SEPARATORS = regex(r"[;；\n]")
 _SKIN_TEST = "皮试"
 _CANCELLED = ("取消", "作废", "已取消", "已作废", "撤销")
 _STOPPED = ("停止", "已停", "已停止")
@@ -494,20 +495,20 @@ class TakeHomeIncomplete(Check, name="take_home_incomplete"):
         return defect(Hit.at(document, *spans, section="出院医嘱", document=title, problem=problem))
 
 
-_VAGUE = re.compile(
+_VAGUE = regex(
     r"(?:按|遵)(?:医嘱|说明书?)\s*(?:继续)?(?:服药|服用|用药|口服|使用)|(?:继续|坚持|规律)(?:口服|服)药"
 )
-_LISTED_APART = re.compile(r"(?:详?见|另附|附)[^。\n]{0,8}(?:清单|处方|带药单|用药单)")
+_LISTED_APART = regex(r"(?:详?见|另附|附)[^。\n]{0,8}(?:清单|处方|带药单|用药单)")
 _FORM = (
     r"(?:(?<![线胸平切照拍阅摄位])片|胶囊|颗粒|(?<!睾)丸|口服液|口服溶液|混悬液|糖浆|注射液|注射剂|滴眼液|滴耳液"
     r"|软膏|乳膏|凝胶|喷雾剂|吸入剂|粉雾剂|气雾剂|栓剂|冲剂)"
 )
-_DRUG_WITH_FORM = re.compile(rf"[\u4e00-\u9fffA-Za-z0-9α-ω]{{2,16}}?(?<![\d一二两三四半每])(?:{_FORM})")
-_TAKING = re.compile(r"(?:口服|服用|服|使用|吃|带药\s*:?)\s*\Z")
-_NOT_TAKEN = re.compile(r"停|不再|禁|避免|勿|慎|不宜|忌|暂不|无需|不用|不服|过敏")
-_CLAUSE = re.compile(r"[^;。\n]+")
-_PHRASE_START = re.compile(r"[^,、()]*\Z")
-_SHARED = re.compile(r"[、和及与]\s*\Z")
+_DRUG_WITH_FORM = regex(rf"[\u4e00-\u9fffA-Za-z0-9α-ω]{{2,16}}?(?<![\d一二两三四半每])(?:{_FORM})")
+_TAKING = regex(r"(?:口服|服用|服|使用|吃|带药\s*:?)\s*\Z")
+_NOT_TAKEN = regex(r"停|不再|禁|避免|勿|慎|不宜|忌|暂不|无需|不用|不服|过敏")
+_CLAUSE = regex(r"[^;。\n]+")
+_PHRASE_START = regex(r"[^,、()]*\Z")
+_SHARED = regex(r"[、和及与]\s*\Z")
 _USE = (("剂量", _DOSE), ("给药途径", _ROUTE), ("频次", _FREQUENCY))
 
 

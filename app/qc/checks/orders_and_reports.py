@@ -16,15 +16,14 @@ from app.qc.ruling import PASSED, Hit, Ruling, defect, not_applicable, undetermi
 from app.qc.timeline import is_cancelled
 from app.records.model import DocumentType, Order, Span
 from app.text.investigations import item_names, names_modality
+from app.text.patterns import regex
 from app.text.width import half_width
 
-_TAIL = re.compile(
-    r"\(.*?\)|全套|检查|检测|测定|筛查|(?:急|床旁|复查|五项|四项|八项|两项|二项|三项|定量|定性)"
-)
-_NOT_DONE = re.compile(
+_TAIL = regex(r"\(.*?\)|全套|检查|检测|测定|筛查|(?:急|床旁|复查|五项|四项|八项|两项|二项|三项|定量|定性)")
+_NOT_DONE = regex(
     "未做|未能|拒绝|拒查|拒做|取消|退检|未行|未查|不配合|暂缓|改期|待回|未回|未出|待报告|待结果"
 )
-_POINT_OF_CARE = re.compile(
+_POINT_OF_CARE = regex(
     "指血糖|指尖|末梢|床旁血糖|快速血糖|血糖监测|血糖谱|床旁|试纸|皮试|血压|心电监护|动态血糖"
 )
 _MODALITIES = ("CT", "MRI", "X线", "超声", "内镜", "心电图", "病理", "细菌培养")

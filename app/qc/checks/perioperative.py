@@ -10,11 +10,12 @@ from app.qc.ruling import PASSED, Hit, Ruling, combine, defect, not_applicable, 
 from app.records.model import Document, DocumentType, Evidence, Procedure, Span
 from app.text.anaesthesia import kinds_of_anaesthesia, same_anaesthesia
 from app.text.operations import read_operation, same_operation, split_operations, ways_in_differ
+from app.text.patterns import regex
 from app.text.reading import Reading
 from app.text.times import find_dates
 from app.text.width import half_width
 
-_EXPLAINED = re.compile(
+_EXPLAINED = regex(
     "中转|改行|改为|改开|变更|追加|扩大(?:手术)?|加行|另行|遂行|故行|术中(?:发现|探查|见|冰冻|快速)[^。\n]{0,60}(?:故|遂|因此|决定|改|加)"
     "|(?:告知|征得|沟通)[^。\n]{0,20}(?:家属|患者|授权|受托)[^。\n]{0,20}(?:同意|签字|理解)"
 )
@@ -205,7 +206,7 @@ def _one_clause(words: str) -> str:
     return re.split(r"[;；。\n]|[　 ]{1,}(?=[\u4e00-\u9fff]+[:：])", words)[0]
 
 
-_PERSON = re.compile(r"[\u4e00-\u9fff·*]{2,4}?(?=主任|副主任|主治|住院|医师|医生|[\s、,，;；。(（/及和与]|$)")
+_PERSON = regex(r"[\u4e00-\u9fff·*]{2,4}?(?=主任|副主任|主治|住院|医师|医生|[\s、,，;；。(（/及和与]|$)")
 _NOT_A_NAME = frozenset(
     {"手术", "医师", "术者", "主刀", "主任", "同前", "同上", "见上", "陈述", "签名", "意见"}
 )
@@ -301,13 +302,13 @@ def _people_after(place: _Place) -> str:
 
 
 _AMOUNTS = {
-    "出血量": re.compile(r"(?:出血量?|失血量?)(?:约|共|计|为|:|\s)*(?P<amount>\d{1,5}(?:\.\d)?)\s*(?P<unit>ml|mL|毫升|ML|L)"),
-    "输血量": re.compile(
+    "出血量": regex(r"(?:出血量?|失血量?)(?:约|共|计|为|:|\s)*(?P<amount>\d{1,5}(?:\.\d)?)\s*(?P<unit>ml|mL|毫升|ML|L)"),
+    "输血量": regex(
         r"输(?:注|入)?(?:[\u4e00-\u9fff]{0,8}(?:红细胞|血浆|全血)|血量?)(?:约|共|计|为|:|\s)*(?P<amount>\d{1,5}(?:\.\d)?)\s*(?P<unit>ml|mL|毫升|ML|U|u|单位)"
     ),
-    "输液量": re.compile(r"(?:补液|输液|入液|输入液体)量?[^。;,，\n]{0,30}?(?:共|约|计|为|:|\s)*(?P<amount>\d{2,5})\s*(?P<unit>ml|mL|毫升|ML)(?![^。\n]{0,30}共\d)"),
+    "输液量": regex(r"(?:补液|输液|入液|输入液体)量?[^。;,，\n]{0,30}?(?:共|约|计|为|:|\s)*(?P<amount>\d{2,5})\s*(?P<unit>ml|mL|毫升|ML)(?![^。\n]{0,30}共\d)"),
 }  # fmt: skip
-_TOTAL = re.compile(r"共\s*(?P<amount>\d{2,5})\s*(?P<unit>ml|mL|毫升|ML)")
+_TOTAL = regex(r"共\s*(?P<amount>\d{2,5})\s*(?P<unit>ml|mL|毫升|ML)")
 
 
 class AmountsDisagree(Check, name="amounts_disagree"):
@@ -439,9 +440,7 @@ class DischargeCourseDisagrees(Check, name="discharge_course_disagrees"):
             )
 
 
-_DONE = re.compile(
-    r"(?:行|施行|实施|完成|接受)(?:了)?(?P<name>[^,，。;；\n]{2,40}?(?:术|切除|修补|造影|手术))"
-)
+_DONE = regex(r"(?:行|施行|实施|完成|接受)(?:了)?(?P<name>[^,，。;；\n]{2,40}?(?:术|切除|修补|造影|手术))")
 
 
 def _operations_done(sentence: str) -> list[str]:

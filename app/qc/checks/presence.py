@@ -11,15 +11,16 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from app.qc.case import STAY_EVENT_TITLES, Case, StayEvent
 from app.qc.checks.base import Check, DocumentCheck
-from app.qc.ruling import PASSED, Hit, Ruling, combine, defect, not_applicable, not_yet, undetermined
-from app.qc.timeline import day_of, later
-from app.records.model import Document, DocumentType, Procedure, Span
+from app.qc.ruling import PASSED, Hit, Ruling, defect, not_applicable, not_yet, undetermined
+from app.qc.timeline import later
+from app.records.model import Document, DocumentType, Span
+from app.text.patterns import regex
 from app.text.reading import Reading
 from app.text.sections import is_blank
 
-_CHINESE = re.compile(r"[\u4e00-\u9fff]")
+_CHINESE = regex(r"[\u4e00-\u9fff]")
 _LONGEST_PLACEHOLDER = 30
-_MASK = re.compile(r"[ \t]*:?[ \t]*(?:\*(?!\*)|\*{3})")
+_MASK = regex(r"[ \t]*:?[ \t]*(?:\*(?!\*)|\*{3})")
 _HEAD_SECTIONS = frozenset(
     ("", "姓名", "性别", "年龄", "民族", "婚姻状况", "出生地", "职业", "住址", "联系电话", "科别", "病房", "床号",
      "住院号", "页码", "入院日期", "出院日期", "住院天数", "记录时间", "就诊时间", "病史陈述者", "可靠程度", "签名")
@@ -81,75 +82,6 @@ class DocumentMissing(Check, name="document_missing"):
         return not_applicable(f"未{STAY_EVENT_TITLES[self.after]}")
 
 
-class ProcedureDocumentMissing(Check):
-    """A procedure without a document of the rule's types.
-
-    Attributes:
-        kinds: kinds of procedure that call for the document.
-        not_in_emergency: whether emergency procedures are exempt.
-        by_anesthetist: only procedures under anaesthesia given by an anaesthetist.
-        signed_by: roles of which one must have signed the document.
-        due_hours: hours after the procedure from which the absence counts while the patient is in hospital.
-        within: types in which a passage on the procedure, from its day or the next, will do.
-    """
-
-    kinds: tuple[str, ...]
-    not_in_emergency: bool = False
-    by_anesthetist: bool = False
-    signed_by: tuple[str, ...] = ()
-    due_hours: float = Field(default=0, ge=0)
-    within: tuple[DocumentType, ...] = ()
-
-    def rule_on(self, case: Case, applies_to: tuple[DocumentType, ...]) -> Ruling:
-        """Judge each procedure and combine."""
-        concerned = [p for p in case.record.procedures or () if p.kind in self.kinds]
-        rulings = (self._rule_on_procedure(case, procedure, applies_to) for procedure in concerned)
-        return combine(rulings, none_reason=f"没有{'、'.join(self.kinds)}")
-
-    def _rule_on_procedure(self, case: Case, procedure: Procedure, types: tuple[DocumentType, ...]) -> Ruling:
-        exemption = self._exemption(procedure)
-        if exemption is not None:
-            return exemption
-        if procedure.started_at and not case.is_past(procedure.started_at):
-            return not_applicable("手术尚未开始")
-        details = {"procedure": procedure.name or "手术", "missing": "、".join(types)}
-        documents = case.documents_for(procedure, *types)
-        if not documents:
-            done = procedure.ended_at or procedure.started_at
-            limit = done and later(done, timedelta(hours=self.due_hours))
-            if limit and not case.is_past(limit):
-                return not_yet(limit, f"{details['procedure']}的{details['missing']}")
-            return (
-                PASSED if self._is_told(case, procedure) else defect(Hit(details={**details, "what": "缺"}))
-            )
-        if self.signed_by and not any(is_signed(document, self.signed_by) for document in documents):
-            what = f"没有{'或'.join(self.signed_by)}签名的"
-            return defect(Hit(documents[0].id, details={**details, "what": what}))
-        return PASSED
-
-    def _is_told(self, case: Case, procedure: Procedure) -> bool:
-        if not procedure.name:
-            return False
-        done = procedure.ended_at or procedure.started_at
-        for document in case.record.documents_of(*self.within):
-            moment = document.event_at or document.completed_at
-            is_near = done is None or moment is None or 0 <= (day_of(moment) - day_of(done)).days <= 1
-            if is_near and procedure.name in document.text:
-                return True
-        return False
-
-    def _exemption(self, procedure: Procedure) -> Ruling | None:
-        if self.not_in_emergency:
-            if procedure.emergency is None:
-                return undetermined(f"未说明“{procedure.name or '手术'}”是否为抢救性急诊手术")
-            if procedure.emergency:
-                return not_applicable("抢救性急诊手术")
-        if self.by_anesthetist and not procedure.anesthetist:
-            is_local = "局" in (procedure.anesthesia or "") or procedure.anesthesia is None
-            return not_applicable("未由麻醉医师实施麻醉") if is_local else undetermined("未提供麻醉医师")
-        return None
-
-
 def is_signed(document: Document, roles: tuple[str, ...]) -> bool:
     """Whether somebody in one of the roles signed."""
     return any(signature.role in roles and signature.name for signature in document.signatures or ())
@@ -190,15 +122,15 @@ class Element(BaseModel):
 
     @cached_property
     def _pattern(self) -> re.Pattern[str]:
-        return re.compile(self.pattern or r"(?!)")
+        return regex(self.pattern or r"(?!)")
 
     @cached_property
     def _required(self) -> re.Pattern[str]:
-        return re.compile(self.required_if or r"(?!)")
+        return regex(self.required_if or r"(?!)")
 
     @cached_property
     def _excused(self) -> re.Pattern[str]:
-        return re.compile(self.excused_if or r"(?!)")
+        return regex(self.excused_if or r"(?!)")
 
     def is_required(self, case: Case, reading: Reading) -> bool | None:
         """Whether this document needs the element; ``None`` when that cannot be seen."""
@@ -279,7 +211,7 @@ def missing_elements(
     return missing, unknown
 
 
-class SectionMissing(DocumentCheck, name="section_missing"):
+class SectionMissing(DocumentCheck, name="section_missing", reads_alone=True):
     """A document whose section is absent, blank, too short or without what it must tell.
 
     Attributes:
@@ -346,7 +278,7 @@ class SectionMissing(DocumentCheck, name="section_missing"):
         return tuple(section.body for section in found if section is not None)
 
 
-class ElementsMissing(DocumentCheck, name="elements_missing"):
+class ElementsMissing(DocumentCheck, name="elements_missing", reads_alone=True):
     """A document that lacks some of its required elements; one hit names them all.
 
     Attributes:

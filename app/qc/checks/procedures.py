@@ -15,18 +15,17 @@ from app.qc.checks.presence import Element, missing_elements
 from app.qc.ruling import PASSED, Hit, Ruling, combine, defect, not_applicable, not_yet, undetermined
 from app.qc.timeline import later
 from app.records.model import Document, DocumentType, Evidence, Implant, LabResult, Procedure, Span
+from app.text.patterns import regex
 from app.text.reading import Reading
 
-_BY_ANESTHETIST = re.compile("全身|全麻|插管|喉罩|静脉麻|静吸|吸入|椎管|腰麻|腰硬|硬膜外|蛛网膜下|骶管")
-_BY_SURGEON = re.compile("局|表面|表麻|浸润|未麻醉|^无$")
-_BRACKETED = re.compile(r"[(（][^()（）]*[)）]")
-_IMPLANTING = re.compile(
+_BY_ANESTHETIST = regex("全身|全麻|插管|喉罩|静脉麻|静吸|吸入|椎管|腰麻|腰硬|硬膜外|蛛网膜下|骶管")
+_BY_SURGEON = regex("局|表面|表麻|浸润|未麻醉|^无$")
+_BRACKETED = regex(r"[(（][^()（）]*[)）]")
+_IMPLANTING = regex(
     "内固定|支架|人工.{0,4}(?:关节|晶状体|晶体|瓣|股骨头|椎间盘)|置换术|补片|起搏器|钢板|髓内钉|假体"
 )
-_COUNTED = re.compile(r"[\d一二两三四五六七八九十]\s*(?:枚|个|块|套|根|片|颗|只|支|件|张|条|对|组|台)")
-_APPROVED = re.compile(
-    r"(?:科主任|授权人|审批)[^。\n]{0,12}(?:签名|签字|同意|批准)\s*[:：]?\s*[\u4e00-\u9fff]"
-)
+_COUNTED = regex(r"[\d一二两三四五六七八九十]\s*(?:枚|个|块|套|根|片|颗|只|支|件|张|条|对|组|台)")
+_APPROVED = regex(r"(?:科主任|授权人|审批)[^。\n]{0,12}(?:签名|签字|同意|批准)\s*[:：]?\s*[\u4e00-\u9fff]")
 _MASK = "*"
 
 
@@ -129,15 +128,15 @@ class ProcedureDocument(Check, name="procedure_document"):
 
     @cached_property
     def _titled(self) -> re.Pattern[str]:
-        return re.compile(self.titled)
+        return regex(self.titled)
 
     @cached_property
     def _told(self) -> re.Pattern[str]:
-        return re.compile(self.told)
+        return regex(self.told)
 
     @cached_property
     def _excused(self) -> re.Pattern[str]:
-        return re.compile(self.excused_by)
+        return regex(self.excused_by)
 
     def rule_on(self, case: Case, applies_to: tuple[DocumentType, ...]) -> Ruling:
         """Judge each session and combine."""

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from itertools import combinations
+from typing import NamedTuple
 
 from pydantic import Field
 
@@ -200,7 +201,7 @@ class DrugsClash(Check, name="drugs_clash"):
     def rule_on(self, case: Case, applies_to: tuple[DocumentType, ...]) -> Ruling:
         """Judge the pairs of long-term drug orders."""
         orders = [
-            o
+            self._read(o)
             for o in case.record.orders or ()
             if o.category == "药品" and o.kind == "长期" and not _is_take_home(o) and not is_cancelled(o)
         ]
@@ -209,35 +210,39 @@ class DrugsClash(Check, name="drugs_clash"):
         hits = [hit for pair in combinations(orders, 2) if (hit := self._clash(case, *pair))]
         return defect(*hits) if hits else PASSED
 
-    def _clash(self, case: Case, one: Order, other: Order) -> Hit | None:
-        together = _overlap(case, one, other)
+    def _read(self, order: Order) -> "_Prescribed":
+        words, drug = half_width(order.content or ""), order.drug
+        known = drug_class(_drug_words(order)) if drug and drug.frequency and drug.route else None
+        same_as = (*known, drug.route, drug.frequency, drug.name) if known and drug else None
+        is_split = known is not None and known[1] in self.except_classes
+        first = frozenset(n for n, (a, _) in enumerate(self.incompatible) if re.search(a, words))
+        second = frozenset(n for n, (_, b) in enumerate(self.incompatible) if re.search(b, words))
+        return _Prescribed(order, None if is_split else same_as, first, second)
+
+    def _clash(self, case: Case, one: "_Prescribed", other: "_Prescribed") -> Hit | None:
+        is_same = one.drug is not None and one.drug == other.drug
+        is_incompatible = bool(one.first & other.second or one.second & other.first)
+        together = _overlap(case, one.order, other.order) if is_same or is_incompatible else None
         if together is None:
             return None
-        words = (half_width(one.content or ""), half_width(other.content or ""))
-        if together > timedelta(hours=self.hours) and self._same(one, other):
+        if is_same and together > timedelta(hours=self.hours):
             problem = "同一药物重复"
-        elif any(
-            re.search(a, words[i]) and re.search(b, words[1 - i])
-            for a, b in self.incompatible
-            for i in (0, 1)
-        ):
+        elif is_incompatible:
             problem = "属配伍禁忌"
         else:
             return None
-        details = {"one": one.content or _drug_words(one), "other": other.content or _drug_words(other)}
-        return Hit(details={**details, "problem": problem})
+        orders = (one.order, other.order)
+        named = zip(("one", "other"), (o.content or _drug_words(o) for o in orders), strict=True)
+        return Hit(details={**dict(named), "problem": problem})
 
-    def _same(self, one: Order, other: Order) -> bool:
-        drugs = drug_class(_drug_words(one)), drug_class(_drug_words(other))
-        if drugs[0] is None or drugs[0] != drugs[1] or drugs[0][1] in self.except_classes:
-            return False
-        if not one.drug or not other.drug or not one.drug.frequency or not one.drug.route:
-            return False
-        return (one.drug.route, one.drug.frequency, one.drug.name) == (
-            other.drug.route,
-            other.drug.frequency,
-            other.drug.name,
-        )
+
+class _Prescribed(NamedTuple):
+    """An order; ``first`` and ``second`` are the incompatible pairs of which it is the one or the other."""
+
+    order: Order
+    drug: tuple[str | None, ...] | None
+    first: frozenset[int]
+    second: frozenset[int]
 
 
 def _overlap(case: Case, one: Order, other: Order) -> timedelta | None:

@@ -1,6 +1,5 @@
 """Whether course and nursing notes say when they were written, and to the minute where they must."""
 
-import re
 from datetime import datetime
 from typing import NamedTuple
 
@@ -8,10 +7,11 @@ from app.qc.case import Case
 from app.qc.checks.base import DocumentCheck
 from app.qc.ruling import PASSED, Hit, Ruling, defect, not_applicable, undetermined
 from app.records.model import CHINA_TIME, Document, Span
+from app.text.patterns import regex
 from app.text.times import find_dates
 
 _HEAD_CHARACTERS = 80
-_CLOCK = re.compile(r"[^\n]{0,4}?[\d*]{1,2}\s*[:时]\s*[\d*]{1,2}")
+_CLOCK = regex(r"[^\n]{0,4}?[\d*]{1,2}\s*[:时]\s*[\d*]{1,2}")
 
 
 class _WrittenTime(NamedTuple):
@@ -35,7 +35,7 @@ def _written_time(case: Case, document: Document) -> _WrittenTime | None:
     return None
 
 
-class RecordTimeMissing(DocumentCheck, name="record_time_missing"):
+class RecordTimeMissing(DocumentCheck, name="record_time_missing", reads_alone=True):
     """A note without a time: neither at its head nor as data."""
 
     def rule_on_document(self, case: Case, document: Document) -> Ruling:

@@ -2,9 +2,9 @@
 
 import re
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import date, datetime, timedelta
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -24,32 +24,37 @@ from app.qc.timeline import day_of, later
 from app.records.model import Document, DocumentType, ExamReport, LabResult, Span
 from app.text.assertion import Assertion, assertion_at
 from app.text.investigations import Value, find_item, item_names, plain_unit, values_of
+from app.text.patterns import regex
 from app.text.width import half_width
 
-_NUMBER = re.compile(r"[<>≤≥]?\s?(\d+(?:\.\d+)?)")
-_ELSEWHERE = re.compile(
+_NUMBER = regex(r"[<>≤≥]?\s?(\d+(?:\.\d+)?)")
+_ELSEWHERE = regex(
     "外院|院外|当地|社区|入院前|既往|年前|月前|天前|日前|门诊|急诊|指血|末梢|床旁|快速|POCT|术中"
 )
-_NO_RESULT = re.compile(
+_NO_RESULT = regex(
     "目标|维持|控制|低于|高于|大于|小于|超过|不足|达到?|若|如果|一旦|至少|以上|以下|正常值|参考|计算|预计|估计|补|输"
 )
-_CLAUSE_ENDS = re.compile("[,。;\n]")
-_HANDLED = re.compile("补|输|纠正|复查|复测|处理|处置|予|给予|停|抢救|会诊|通知|透析|止血|急诊|手术")
-_CRITICAL = re.compile("危急|危机值|危象|急报|电话(?:报告|通知|告知)")
+_CLAUSE_ENDS = regex("[,。;\n]")
+_HANDLED = regex("补|输|纠正|复查|复测|处理|处置|予|给予|停|抢救|会诊|通知|透析|止血|急诊|手术")
+_CRITICAL = regex("危急|危机值|危象|急报|电话(?:报告|通知|告知)")
+_OTHER_SPECIMEN = regex("尿|粪|便|痰|脑脊|胸水|腹水|引流|分泌")
 _FINGERSTICK = ("葡萄糖", "血糖")
 
 
 def number_of(result: LabResult) -> float | None:
     """The value of a result as a number; ``None`` when it has none or is masked."""
-    match = _NUMBER.fullmatch(half_width(result.value or "").strip())
+    return _number_in(result.value or "")
+
+
+@lru_cache(maxsize=4096)
+def _number_in(value: str) -> float | None:
+    match = _NUMBER.fullmatch(half_width(value).strip())
     return float(match[1]) if match else None
 
 
 def _key(result: LabResult) -> str | None:
     """The item of a blood result under the first of its names; ``None`` for other specimens."""
-    if not result.item or re.search(
-        "尿|粪|便|痰|脑脊|胸水|腹水|引流|分泌", f"{result.specimen or ''}{result.panel or ''}"
-    ):
+    if not result.item or _OTHER_SPECIMEN.search(f"{result.specimen or ''}{result.panel or ''}"):
         return None
     return result.item
 
@@ -76,8 +81,11 @@ class QuotedValueDiffers(Check, name="quoted_value_differs"):
         for document in case.record.documents_of(*applies_to):
             for item, recent in self._recent(document, by_day):
                 for value in self._quoted(case, document, item, recent):
+                    same = _shows(value, results[item])
+                    if (same and compared) or _is_no_result(case.reading(document).half, value.span):
+                        continue
                     compared = True
-                    if not any(_same(value, r) for r in results[item]):
+                    if not same:
                         hits.append(self._hit(document, item, value, recent))
         if hits:
             return defect(*hits)
@@ -110,8 +118,7 @@ class QuotedValueDiffers(Check, name="quoted_value_differs"):
         half = case.reading(document).half
         unit = plain_unit(recent.unit)
         for value in values_of(half, item):
-            same_unit = bool(value.unit) and bool(unit) and plain_unit(value.unit).startswith(unit)
-            if same_unit and not _is_no_result(half, value.span):
+            if value.unit and unit and plain_unit(value.unit).startswith(unit):
                 yield value
 
     def _hit(self, document: Document, item: str, value: Value, result: LabResult) -> Hit:
@@ -128,12 +135,12 @@ def _is_no_result(half: str, span: Span) -> bool:
     return bool(_NO_RESULT.search(before + after) or _ELSEWHERE.search(sentence_around(half, span)))
 
 
-def _same(value: Value, result: LabResult) -> bool:
-    number = number_of(result)
-    if number is None:
-        return False
+def _shows(value: Value, results: Iterable[LabResult]) -> bool:
+    """Whether one of the results, rounded as the note rounds, is the value."""
     decimals = len(f"{value.value!r}".partition(".")[2].rstrip("0"))
-    return abs(round(number, decimals) - value.value) <= 0.51 * pow(10.0, -decimals)
+    tolerance = 0.51 * pow(10.0, -decimals)
+    numbers = (number_of(result) for result in results)
+    return any(n is not None and abs(round(n, decimals) - value.value) <= tolerance for n in numbers)
 
 
 class Limits(BaseModel):
@@ -187,7 +194,7 @@ class ResultNotRecorded(Check, name="result_not_recorded"):
 
     @cached_property
     def _impression(self) -> re.Pattern[str]:
-        return re.compile(self.impression or r"(?!)")
+        return regex(self.impression or r"(?!)")
 
     def rule_on(self, case: Case, applies_to: tuple[DocumentType, ...]) -> Ruling:
         """Judge each result and combine."""

@@ -1,6 +1,5 @@
 """Resuscitations that left no record."""
 
-import re
 from collections.abc import Iterator
 from datetime import timedelta
 
@@ -11,22 +10,23 @@ from app.qc.checks.base import Check
 from app.qc.ruling import PASSED, Hit, Ruling, defect, not_applicable, undetermined
 from app.qc.timeline import is_cancelled
 from app.records.model import Document, DocumentType, Span
+from app.text.patterns import regex
 
 _DEED = (
     r"心肺复苏|胸外(?:心脏)?按压|电除颤|电击除颤|紧急气管插管|(?<![A-Za-z])CPR(?![A-Za-z])"
     r"|(?:积极|紧急|全力|立即|经|行|予|组织|持续|参与|配合)抢救(?!室|车|设备|药|用物|准备|物品|仪器|小组|预案|治疗组)"
     r"|抢救(?:成功|无效|\d+分钟|半小时|约\d+)"
 )
-_DONE = re.compile(_DEED)
+_DONE = regex(_DEED)
 _DEED_WORDS = ("抢救", "心肺复苏", "按压", "除颤", "插管", "CPR")
-_NOT_DONE = re.compile(
+_NOT_DONE = regex(
     r"外院|院外|院前|当地|转院前|入院前|急诊科|既往|曾|史|必要时|如[有出再]|若|一旦|随时|可能|需要?时|备|拟|预案|同意|拒绝|放弃|不予"
     r"|不愿|不要求|要求|签署|告知|交代|沟通|培训|演练|无[需须]|未|否|知情|风险"
 )
-_GIVEN_UP = re.compile(
+_GIVEN_UP = regex(
     r"(?:放弃|拒绝|不同意|不要求|不)(?:一切|进一步|有创|积极)?(?:的)?(?:创伤性)?(?:抢救|心肺复苏)"
 )
-_ORDERED = re.compile(
+_ORDERED = regex(
     r"心肺复苏|胸外(?:心脏)?按压|电除颤|电击除颤|(?<!备)(?<!不)抢救(?!室|车|药|设备|用血)|\bCPR\b"
 )
 

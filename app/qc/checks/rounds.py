@@ -12,23 +12,24 @@ from app.qc.checks.deadline import elapsed_text
 from app.qc.ruling import PASSED, Hit, Ruling, combine, defect, not_applicable, not_yet, undetermined
 from app.qc.timeline import day_of, later
 from app.records.model import Document, DocumentType, Procedure, Span
+from app.text.patterns import regex
 
 SENIOR_TITLES = ("主治医师", "副主任医师", "主任医师")
 _WEEK = timedelta(days=7)
 _HEAD_CHARACTERS = 120
 _TITLE = r"(副主任|主任|主治|副教授|教授)(?:医师|医生)?"
-_NAMED_TITLE = re.compile(_TITLE)
-_ROUND = re.compile(_TITLE + r"[^。\n]{0,14}?(?:查房|查看)")
+_NAMED_TITLE = regex(_TITLE)
+_ROUND = regex(_TITLE + r"[^。\n]{0,14}?(?:查房|查看)")
 _TITLES = {
     "主治": "主治医师", "副主任": "副主任医师", "副教授": "副主任医师", "主任": "主任医师", "教授": "主任医师",
 }  # fmt: skip
 _NOT_A_NAME = r"(?:今日|今天|今晨|今|上级|本科|我科|科室|病区|随|由|请|和|与|经|及|同|陪同|跟随|住院|主管|科|组|日|晨|午)"
-_NAMED = re.compile(
+_NAMED = regex(
     rf"(?:^|[\s\d:,，。;；、(（:：]|{_NOT_A_NAME})(?!{_NOT_A_NAME})([\u4e00-\u9fff·]{{1,4}}?|[*×xX]+[\u4e00-\u9fff]?)"
     rf"(?<!上级)(?:科)?{_TITLE}",
     re.MULTILINE,
 )
-_CONFIRMS = re.compile("同意|确认|(?:诊疗|治疗|诊治)(?:计划|方案|意见)|嘱|指示|指出|建议")
+_CONFIRMS = regex("同意|确认|(?:诊疗|治疗|诊治)(?:计划|方案|意见)|嘱|指示|指出|建议")
 
 
 def rounds_of(case: Case, types: tuple[DocumentType, ...]) -> tuple[Document, ...]:

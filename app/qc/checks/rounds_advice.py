@@ -1,6 +1,5 @@
 """Drugs that a senior physician's round clearly asks for, against the orders."""
 
-import re
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from functools import cache
@@ -15,14 +14,15 @@ from app.records.model import Document, Span
 from app.text.assertion import Assertion, find_mentions
 from app.text.dosing import drug_core, names_of_drug
 from app.text.lexicons import load_mapping
+from app.text.patterns import regex
 
-_ASKS = re.compile(
+_ASKS = regex(
     r"(?:加用|改用|换用|改为|换为|启用|启动|恢复|给予|予以?|开始(?:使用|用)?)[“\"]?(?=[\u4e00-\u9fffA-Za-z])"
 )
-_CONDITIONAL = re.compile(
+_CONDITIONAL = regex(
     r"必要时|如果?(?!下)|若|一旦|可(?:考虑|予)|考虑|建议|拟|计划|出院后?|门诊|以后|日后|明[日晨天]|术[前中后]|术毕|待|再(?:加|行)|备|超过|不[予用加改]|未[予用加]|曾|已|昨|此前|当时|外院|院前|入院(?:前|后)"
 )
-_NOT_FOLLOWED = re.compile("未执行|未采纳|暂不|暂缓|拒绝|缺药|不同意使用")
+_NOT_FOLLOWED = regex("未执行|未采纳|暂不|暂缓|拒绝|缺药|不同意使用")
 _SECTIONS = ("诊疗意见", "诊疗计划")
 _REACH = 14
 

@@ -11,6 +11,7 @@ from app.qc.checks.base import DocumentCheck
 from app.qc.checks.deadline import elapsed_text
 from app.qc.ruling import PASSED, Hit, Ruling, defect, not_applicable, undetermined
 from app.records.model import Document, Signature, Span
+from app.text.patterns import regex
 
 PATIENT_ROLES = frozenset({"患者", "近亲属", "授权委托人", "法定代理人"})
 """Roles of the patient's side (rule catalogue F-401)."""
@@ -21,20 +22,20 @@ _STAFF = (
 )
 _PATIENT_SIDE = r"(?:患者|患方|病人|家属|近亲属|委托人|代理人|受托人|被授权人)(?![^\n:]{0,8}医)[^\n:]{0,12}?"
 _SIGN = r"(?:签名|签字|签章)"
-_AREA = re.compile(rf"{_STAFF}{_SIGN}|(?<![^\s。;]){_SIGN}\s*:|记录[者人]\s*:")
-_RECORDER = re.compile(
+_AREA = regex(rf"{_STAFF}{_SIGN}|(?<![^\s。;]){_SIGN}\s*:|记录[者人]\s*:")
+_RECORDER = regex(
     r"(?:记录者|记录人|记录|书写者)[ \t]*[:/][ \t]*(?!年|月|日|与患|时间|电话)[\u4e00-\u9fff·*]{2,6}(?=[\s,。;、/(\d]|$)",
     re.MULTILINE,
 )
 TRAINEES = ("实习医师", "试用期医师", "实习生", "规培学员", "进修生")
-_DICTATED = re.compile("代录|代记|代笔|代书写|代为记录|口述")
+_DICTATED = regex("代录|代记|代笔|代书写|代为记录|口述")
 _MASK = "*"
 
 
 @lru_cache(maxsize=32)
 def _typed(who: str) -> re.Pattern[str]:
     name = r"[\u4e00-\u9fff·*]{2,6}"
-    return re.compile(
+    return regex(
         rf"(?:{who}){_SIGN}(?:[ \t]*[:/][ \t]*|[ \t]+)(?!年|月|日|与患|时间|电话){name}(?=[\s,。;、/(\d]|$)",
         re.MULTILINE,
     )

@@ -4,7 +4,6 @@ Likeness is that of ``app.text.likeness``: texts are compared without heads, sig
 and fixed wording.
 """
 
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import timedelta
 from itertools import combinations, groupby, pairwise
@@ -17,9 +16,12 @@ from app.qc.copying_index import peer_discussion, read_discussion, same_discussi
 from app.qc.ruling import PASSED, Hit, Ruling, combine, defect, not_applicable, undetermined
 from app.records.model import Document, DocumentType, Span
 from app.text.likeness import Content, body_content, content_of, likeness, section_content, share_within
-from app.text.quantities import VitalSign, find_vital_signs
+from app.text.patterns import regex
+from app.text.quantities import VitalSign
 from app.text.reading import Reading
 from app.text.sections import Section
+
+_COPY = 0.9  # the likeness from which most rules take one note for a copy of another
 
 
 class Contents:
@@ -27,14 +29,19 @@ class Contents:
 
     def __init__(self, case: Case) -> None:
         self._case = case
-        self._bodies: dict[str, Content] = {}
         self._sections: dict[tuple[str, Span], Content] = {}
+        self._likeness: dict[tuple[str, str, float], float] = {}
+
+    def likeness(self, first: Document, second: Document, floor: float) -> float:
+        """How alike the bodies of two documents are; below ``floor`` it may come back as 0."""
+        key = (first.id, second.id, min(floor, _COPY))
+        if key not in self._likeness:
+            self._likeness[key] = likeness(self.body(first), self.body(second), key[2])
+        return self._likeness[key]
 
     def body(self, document: Document) -> Content:
         """The content of a document without head and signature."""
-        if document.id not in self._bodies:
-            self._bodies[document.id] = body_content(self._case.reading(document))
-        return self._bodies[document.id]
+        return self._case.reading(document).remembered(body_content)
 
     def section(self, document: Document, section: Section) -> Content:
         """The content of one section."""
@@ -132,13 +139,19 @@ class DocumentsIdentical(Check, name="documents_identical"):
 
     def rule_on(self, case: Case, applies_to: tuple[DocumentType, ...]) -> Ruling:
         """Judge every pair."""
-        contents = [(d, _contents(case).body(d)) for d in case.record.documents_of(*applies_to)]
-        judged = [(d, content) for d, content in contents if len(content.text) >= self.minimum_characters]
+        judged = [
+            d
+            for d in case.record.documents_of(*applies_to)
+            if len(_contents(case).body(d).text) >= self.minimum_characters
+        ]
         if len(judged) < 2:
             return not_applicable("可比对的文书不足两份")
         hits: dict[str, Hit] = {}
-        for (first, a), (second, b) in combinations(judged, 2):
-            if second.id not in hits and (alike := likeness(a, b, self.limit)) >= self.limit:
+        for first, second in combinations(judged, 2):
+            if second.id in hits:
+                continue
+            alike = _contents(case).likeness(first, second, self.limit)
+            if alike >= self.limit:
                 hits[second.id] = self._hit(first, second, alike)
         return defect(*hits.values()) if hits else PASSED
 
@@ -283,7 +296,7 @@ _SIGNS = ("temperature", "pulse", "respiration", "systolic", "diastolic")
 def _vitals(reading: Reading) -> dict[str, VitalSign] | None:
     """The first of each sign; ``None`` where one is masked."""
     found: dict[str, VitalSign] = {}
-    for sign in find_vital_signs(reading.document.text):
+    for sign in reading.vital_signs:
         if sign.masked:
             return None
         if sign.name in _SIGNS and sign.value is not None:
@@ -384,7 +397,7 @@ class CopiedAcrossPatients(Check, name="copied_across_patients"):
         return defect(Hit(document.id, "拟诊讨论", (document.evidence(mine.place.span),), details))
 
 
-_DAY_AFTER = re.compile(r"术后第\s?(?P<day>\d{1,3})\s?[天日]")
+_DAY_AFTER = regex(r"术后第\s?(?P<day>\d{1,3})\s?[天日]")
 _PASSAGE = 40
 
 
@@ -403,11 +416,12 @@ class CopiedError(Check, name="copied_error"):
     def rule_on(self, case: Case, applies_to: tuple[DocumentType, ...]) -> Ruling:
         """Judge every later note that copies an earlier one."""
         notes = [d for d in case.course_documents if d.kind in applies_to]
-        judged = [(d, c) for d in notes if len((c := _contents(case).body(d)).text) >= _PASSAGE]
+        contents = _contents(case)
+        judged = [d for d in notes if len(contents.body(d).text) >= _PASSAGE]
         copies = [
             (first, second)
-            for (first, a), (second, b) in combinations(judged, 2)
-            if likeness(a, b, self.limit) >= self.limit
+            for first, second in combinations(judged, 2)
+            if contents.likeness(first, second, self.limit) >= self.limit
         ]
         if not copies:
             return not_applicable("没有雷同的病程")

@@ -1,7 +1,7 @@
 """What a disease or a treatment makes the notes and data tell: one check, the diseases in ``rules/specialty/``."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 from functools import cache, cached_property
 from typing import Literal, NamedTuple
@@ -28,9 +28,10 @@ from app.text.assertion import Assertion, assertion_at, subject_at
 from app.text.diagnoses import find_diagnoses
 from app.text.investigations import classes_of
 from app.text.lexicons import load_mapping
+from app.text.patterns import regex
 from app.text.width import half_width
 
-_DOUBTED = re.compile(r"\?|待查|待排|可能|疑似|疑诊|拟诊|不除外|不能排除|除外|个人史|病史|史$")
+_DOUBTED = regex(r"\?|待查|待排|可能|疑似|疑诊|拟诊|不除外|不能排除|除外|个人史|病史|史$")
 _LISTED_IN = ("出院诊断", "死亡诊断", "修正诊断", "入院诊断", "初步诊断")
 _ON_ADMISSION_TYPES: tuple[DocumentType, ...] = (
     "门(急)诊病历", "入院记录", "再次或多次入院记录", "首次病程记录",
@@ -179,7 +180,7 @@ class Expected(BaseModel):
             for name in (kind.removesuffix("类"), *load_mapping("drug_classes").get(kind, ()))
         )
         ways = [*([self.text] if self.text else []), *map(re.escape, names)]
-        return re.compile("|".join(ways)) if ways else None
+        return regex("|".join(ways)) if ways else None
 
     @cached_property
     def data(self) -> tuple[CoverageKind, ...]:
@@ -329,7 +330,7 @@ class ExpectedUntold(Check, name="expected_untold"):
 
 @cache
 def _pattern(words: str) -> re.Pattern[str]:
-    return re.compile(words)
+    return regex(words)
 
 
 def _occasion(case: Case, trigger: Trigger) -> _Occasion | str | None:
@@ -362,6 +363,23 @@ def _occasion(case: Case, trigger: Trigger) -> _Occasion | str | None:
             return None
         what = said if trigger.operations else what or said
     return _Occasion(what or "本次住院", procedure, drug_at)
+
+
+class Triggered(NamedTuple):
+    """Whether one of several triggers holds; ``words`` name what made it so, or why it is unknown."""
+
+    value: bool | None
+    words: str
+
+
+def triggered(case: Case, triggers: Iterable[Trigger]) -> Triggered:
+    """Whether one of the triggers holds; unknown where none does and one cannot be told."""
+    found = [_occasion(case, trigger) for trigger in triggers]
+    held = next((each for each in found if isinstance(each, _Occasion)), None)
+    if held:
+        return Triggered(True, held.what)
+    unknown = next((each for each in found if isinstance(each, str)), None)
+    return Triggered(None, unknown) if unknown else Triggered(False, "")
 
 
 def _is_of_age(case: Case, trigger: Trigger) -> bool | None:

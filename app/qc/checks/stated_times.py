@@ -14,24 +14,25 @@ from app.qc.checks.order_of_events import shown
 from app.qc.ruling import PASSED, Hit, Ruling, combine, defect, not_applicable, undetermined
 from app.qc.timeline import day_of, later
 from app.records.model import Document, DocumentType, Evidence, Procedure, Span, Transfer
+from app.text.patterns import regex
 from app.text.times import DateMention, find_dates
 
-_SPACE = re.compile(r"[\s:]{0,4}")
+_SPACE = regex(r"[\s:]{0,4}")
 _LABELS: dict[str, re.Pattern[str]] = {
-    event: re.compile(rf"{event}(?:日期|时间)") for event in ("入院", "出院", "手术", "死亡")
+    event: regex(rf"{event}(?:日期|时间)") for event in ("入院", "出院", "手术", "死亡")
 }
-_HAN = re.compile(r"[\u4e00-\u9fff]")
-_DEATH_TOLD = re.compile(r"(?:宣[布告](?:临床|生物学)?死亡|临床死亡)")
+_HAN = regex(r"[\u4e00-\u9fff]")
+_DEATH_TOLD = regex(r"(?:宣[布告](?:临床|生物学)?死亡|临床死亡)")
 _CLOCK = r"(?P<hour>\d{1,2})[:时](?P<minute>\d{2})"
-_CRITICAL_TAKEN = re.compile(
+_CRITICAL_TAKEN = regex(
     _CLOCK + r"分?[^。;\n]{0,12}?(?:接|获|收到|处理|处置|予)[^。;\n]{0,24}?危急值(?P<told>[^。;\n]{0,30})"
 )
-_ANAESTHESIA = re.compile(
+_ANAESTHESIA = regex(
     r"麻醉起止(?:时间)?\s*:?\s*(?P<start>\d{1,2}:\d{2})\s*[-—~至到]+\s*(?P<end>\d{1,2}:\d{2})"
 )
-_TRANSFER_LABEL = re.compile(r"(?P<side>转出|转入)(?:科室|科别)\s*:\s*(?P<name>[\u4e00-\u9fff]{2,12})")
-_TRANSFER_TIME = re.compile(r"(?:转出|转入|转科)(?:日期|时间)")
-_LOCAL = re.compile("局麻|局部|浸润|表面")
+_TRANSFER_LABEL = regex(r"(?P<side>转出|转入)(?:科室|科别)\s*:\s*(?P<name>[\u4e00-\u9fff]{2,12})")
+_TRANSFER_TIME = regex(r"(?:转出|转入|转科)(?:日期|时间)")
+_LOCAL = regex("局麻|局部|浸润|表面")
 
 
 class Stated(NamedTuple):

@@ -1,6 +1,5 @@
 """The drugs taken home: the discharge record against the orders."""
 
-import re
 from collections.abc import Iterator, Sequence
 from functools import cache
 from typing import NamedTuple
@@ -12,12 +11,13 @@ from app.records.model import Document, Order, Span
 from app.text.assertion import find_mentions
 from app.text.dosing import Dose, as_dose, dose_in, drug_core, find_drug, names_of_drug, times_a_day
 from app.text.lexicons import load_mapping
+from app.text.patterns import regex
 from app.text.reading import Reading
 
 _SECTIONS = ("出院带药", "出院医嘱")
-_ITEM_END = re.compile(r"[;；。\n]|(?<=\s)\d{1,2}[.、](?!\d)")
-_NOT_TAKEN = re.compile(r"(?:停用?|不再(?:服用?|使用)?|禁用?|勿|避免|暂停|忌|改[自由]|过敏)[^,。;；]{0,8}$")
-_MASKED = re.compile(r"\*")
+_ITEM_END = regex(r"[;；。\n]|(?<=\s)\d{1,2}[.、](?!\d)")
+_NOT_TAKEN = regex(r"(?:停用?|不再(?:服用?|使用)?|禁用?|勿|避免|暂停|忌|改[自由]|过敏)[^,。;；]{0,8}$")
+_MASKED = regex(r"\*")
 
 
 class _Taken(NamedTuple):

@@ -14,20 +14,21 @@ from app.qc.checks.order_of_events import shown
 from app.qc.ruling import PASSED, Hit, Ruling, combine, defect, not_applicable, not_yet, undetermined
 from app.qc.timeline import day_of, is_cancelled, later
 from app.records.model import Document, DocumentType, Order
+from app.text.patterns import regex
 from app.text.times import find_dates
 from app.text.width import half_width
 
-_RESCUE = re.compile("抢救用血|急救用血|抢救|紧急用血|紧急输血|大出血")
-_STARTED = re.compile(r"(?:输血|输注)?开始(?:输注|输血)?时间\s*:?")
-_TOLD = re.compile(
+_RESCUE = regex("抢救用血|急救用血|抢救|紧急用血|紧急输血|大出血")
+_STARTED = regex(r"(?:输血|输注)?开始(?:输注|输血)?时间\s*:?")
+_TOLD = regex(
     r"输血|输注|红细胞|血浆|血小板\s?\d|冷沉淀|输[^。;,\n]{0,12}(?:\d\s?[Uu]|单位|治疗量|袋|ml)|备血"
 )
-_NO_TRANSFUSION = re.compile("备血|申请|配血|血型")
-_MATCHED = re.compile("交叉配血|配血")
-_BLOOD_GROUP = re.compile("ABO|血型")
-_VOLUME = re.compile(r"(?P<amount>\d+(?:\.\d+)?)\s?(?P<unit>ml|毫升|[Uu](?![a-z])|单位)", re.IGNORECASE)
+_NO_TRANSFUSION = regex("备血|申请|配血|血型")
+_MATCHED = regex("交叉配血|配血")
+_BLOOD_GROUP = regex("ABO|血型")
+_VOLUME = regex(r"(?P<amount>\d+(?:\.\d+)?)\s?(?P<unit>ml|毫升|[Uu](?![a-z])|单位)", re.IGNORECASE)
 _ML_OF_UNIT = 200
-_BLOOD = re.compile("红细胞|全血|红悬|悬浮红|备血|输血|用血")
+_BLOOD = regex("红细胞|全血|红悬|悬浮红|备血|输血|用血")
 
 
 class Transfusion(NamedTuple):

@@ -16,12 +16,13 @@ from app.qc.ruling import PASSED, Hit, Ruling, combine, defect, not_applicable, 
 from app.qc.timeline import later
 from app.records.model import Document, DocumentType, LabResult, Span
 from app.text.assertion import Assertion, assertion_at
+from app.text.patterns import regex
 from app.text.width import half_width
 
-_NUMBER = re.compile(r"\d{1,4}(?:\.\d+)?")
-_HAEMOGLOBIN = re.compile(r"血红蛋白(?!A1|电泳|浓度差)|(?<![A-Za-z])(?:Hb|HGB)(?![A-Za-z])")
-_PLATELETS = re.compile(r"血小板(?:计数|数)?\s*$|(?<![A-Za-z])PLT(?![A-Za-z])")
-_OTHER_SPECIMEN = re.compile("糖化|尿|便|游离|胎儿|平均|高铁|碳氧")
+_NUMBER = regex(r"\d{1,4}(?:\.\d+)?")
+_HAEMOGLOBIN = regex(r"血红蛋白(?!A1|电泳|浓度差)|(?<![A-Za-z])(?:Hb|HGB)(?![A-Za-z])")
+_PLATELETS = regex(r"血小板(?:计数|数)?\s*$|(?<![A-Za-z])PLT(?![A-Za-z])")
+_OTHER_SPECIMEN = regex("糖化|尿|便|游离|胎儿|平均|高铁|碳氧")
 _JUDGED_FOR = timedelta(days=3)
 
 
@@ -79,11 +80,11 @@ class TransfusionUnindicated(Check, name="transfusion_unindicated"):
 
     @cached_property
     def _reasons(self) -> re.Pattern[str]:
-        return re.compile(self.reasons)
+        return regex(self.reasons)
 
     @cached_property
     def _explained(self) -> re.Pattern[str]:
-        return re.compile(self.explained)
+        return regex(self.explained)
 
     def rule_on(self, case: Case, applies_to: tuple[DocumentType, ...]) -> Ruling:
         """Judge each transfusion and combine."""

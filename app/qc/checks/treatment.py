@@ -18,13 +18,14 @@ from app.records.model import Document, DocumentType, Order, Span
 from app.text.assertion import Assertion, assertion_at
 from app.text.investigations import classes_of, drug_class, drug_names
 from app.text.lexicons import load_mapping
+from app.text.patterns import regex
 from app.text.width import half_width
 
-_TOPICAL = re.compile(
+_TOPICAL = regex(
     "外用|滴眼|滴耳|滴鼻|阴道|纳肛|直肠|涂|漱口|冲洗|眼膏|软膏|乳膏|栓|洗剂|凝胶|贴|喷雾|封管|皮试"
 )
-_SUSCEPTIBILITY = re.compile("敏感|耐药|中介|药敏|MIC")
-_ALLERGY = re.compile(r"[^。;,\n]{0,8}过敏(?!反应)")
+_SUSCEPTIBILITY = regex("敏感|耐药|中介|药敏|MIC")
+_ALLERGY = regex(r"[^。;,\n]{0,8}过敏(?!反应)")
 
 
 class DrugOrders(NamedTuple):
@@ -43,6 +44,10 @@ class DrugOrders(NamedTuple):
 def systemic_drugs(case: Case, groups: tuple[str, ...]) -> list[DrugOrders]:
     """The drugs of the groups that were given in the stay other than locally, with their orders."""
     classes = classes_of(groups)
+    return [drug for drug in case.remembered(_systemic_drugs) if drug.kind in classes]
+
+
+def _systemic_drugs(case: Case) -> tuple[DrugOrders, ...]:
     found: dict[tuple[str, str], list[Order]] = {}
     for order in case.record.orders or ():
         if order.category != "药品" or order.take_home or order.kind == "出院带药" or is_cancelled(order):
@@ -51,9 +56,9 @@ def systemic_drugs(case: Case, groups: tuple[str, ...]) -> list[DrugOrders]:
         if _TOPICAL.search(f"{route or ''} {order.content or ''}"):
             continue
         known = drug_class((order.drug.name if order.drug else None) or order.content or "")
-        if known and known[1] in classes:
+        if known:
             found.setdefault(known, []).append(order)
-    return [DrugOrders(name, kind, tuple(orders)) for (name, kind), orders in found.items()]
+    return tuple(DrugOrders(name, kind, tuple(orders)) for (name, kind), orders in found.items())
 
 
 def tells_drug(case: Case, note: Document, drug: DrugOrders, words: re.Pattern[str]) -> bool:
@@ -104,7 +109,7 @@ class DrugNotDiscussed(Check, name="drug_not_discussed"):
 
     @cached_property
     def _words(self) -> re.Pattern[str]:
-        return re.compile(self.words)
+        return regex(self.words)
 
     def rule_on(self, case: Case, applies_to: tuple[DocumentType, ...]) -> Ruling:
         """Judge each drug and combine."""
@@ -192,7 +197,7 @@ class DrugChangeUnexplained(Check, name="drug_change_unexplained"):
     def rule_on(self, case: Case, applies_to: tuple[DocumentType, ...]) -> Ruling:
         """Judge each change and combine."""
         rulings = [
-            self._rule_on_change(case, drug, re.compile(words), change, applies_to)
+            self._rule_on_change(case, drug, regex(words), change, applies_to)
             for group, words in self.words.items()
             for drug in systemic_drugs(case, (group,))
             for change in self._changes(case, drug)

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator, Mapping
 from functools import cached_property
+from itertools import islice
 
 from pydantic import ConfigDict, Field
 
@@ -10,50 +11,49 @@ from app.qc.case import Case
 from app.qc.checks.base import Check, DocumentCheck
 from app.qc.ruling import PASSED, Hit, Ruling, combine, defect, undetermined
 from app.records.model import Document, DocumentType, Span
+from app.text.patterns import regex
 from app.text.reading import Reading
 from app.text.sections import is_blank
 from app.text.times import find_dates
 
-_CHINESE = re.compile(r"[\u4e00-\u9fff]")
+_CHINESE = regex(r"[\u4e00-\u9fff]")
 _HEAD_CHARACTERS = 60
 _ENOUGH = 400
 _TIME_SECTIONS = frozenset(
     ("记录时间", "就诊时间", "入院日期", "出院日期", "死亡日期", "抢救时间", "抢救结束时间", "手术日期", "手术结束时间",
      "操作时间", "会诊时间", "申请时间", "讨论日期", "转科日期", "交班日期", "接班日期", "小结日期", "输血时间")
 )  # fmt: skip
-_HALF_DAY = re.compile(
+_HALF_DAY = regex(
     r"(?:上午|下午|中午|傍晚|晚上|晚|[AP]\.?M\.?)\s*(?:0?\d|1[0-2])\s*(?:[:时点](?!\d{0,1}\*)|$)"
     r"|(?<!\d)(?:0?\d|1[0-2]):\d{2}\s*[AP]\.?M\b",
     re.IGNORECASE,
 )
-_HAN_DATE = re.compile(
+_HAN_DATE = regex(
     r"[一二三四五六七八九十]{1,2}月[一二三四五六七八九十]{1,3}[日号]|[二〇零一三四五六七八九]{4}年"
     r"|[一二三四五六七八九十]{1,3}时[一二三四五六七八九十零]{1,3}分"
 )
-_DATE_WITHOUT_YEAR = re.compile(
+_DATE_WITHOUT_YEAR = regex(
     r"(?:(?<=[\s:])|^)(?:0?[1-9]|1[0-2])(?:\s*月\s*\d{1,2}\s*[日号]|[-/]\d{1,2}(?=\s+\d{1,2}:))(?!\d)"
 )
-_HEAD = re.compile(rf"[^。;,\n]{{0,{_HEAD_CHARACTERS}}}")
-_PLACEHOLDER = re.compile(
+_HEAD = regex(rf"[^。;,\n]{{0,{_HEAD_CHARACTERS}}}")
+_PLACEHOLDER = regex(
     r"(?<![A-Za-z0-9,])(?:[Xx]{2,}|×{2,})(?![A-Za-z0-9])|_{3,}|\{(?:\s*|[^{}\n]{0,12}[\u4e00-\u9fff][^{}\n]{0,12})\}|[【\[][^【】\[\]\n]{0,6}(?:请|待)(?:填写|输入|选择|补充)[^【】\[\]\n]{0,10}[】\]]"
     r"|请(?:填写|输入|选择)(?=(?:内容|日期|时间|数值|结果|体征|诊断|项目)?(?:[,。;:\s】\])]|$))|【\s*】"
 )
 _BOX = "□"
 _SUSPICIOUS = ("XX", "xx", "Xx", "xX", "××", "___", "{", "【", "[", "请填", "请输", "请选", _BOX)
-_TICKED = re.compile("[☑☒√✓✔■●]")
-_SIGNING_LINE = re.compile(r"签名|签字|签章|日期|年[\s_]{0,8}月|指印|手印|关系|电话|证件|身份证")
+_TICKED = regex("[☑☒√✓✔■●]")
+_SIGNING_LINE = regex(r"签名|签字|签章|日期|年[\s_]{0,8}月|指印|手印|关系|电话|证件|身份证")
 _QUOTED = r"[“\"「][^”\"」\n]{0,60}[”\"」]"
-_ITEM = re.compile(
-    r"(?:(?<=[\s,;。:)])|^)\(?(\d{1,2})(?:[.)、](?!\d(?!型))|\))\s*(?=[^\d\s]|\d型)", re.MULTILINE
-)
-_PUNCTUATION = re.compile(r"[,。;:、!?()]")
+_ITEM = regex(r"(?:(?<=[\s,;。:)])|^)\(?(\d{1,2})(?:[.)、](?!\d(?!型))|\))\s*(?=[^\d\s]|\d型)", re.MULTILINE)
+_PUNCTUATION = regex(r"[,。;:、!?()]")
 
 
 def _title(document: Document) -> str:
     return document.title or document.kind
 
 
-class DocumentEmpty(DocumentCheck, name="document_empty"):
+class DocumentEmpty(DocumentCheck, name="document_empty", reads_alone=True):
     """A document that says nothing beyond its title, headings and signature.
 
     Attributes:
@@ -66,7 +66,8 @@ class DocumentEmpty(DocumentCheck, name="document_empty"):
         """Judge one document."""
         count = 0
         for body in self._bodies(case.reading(document)):
-            count += len(_CHINESE.findall(body[:_ENOUGH]))
+            characters = _CHINESE.finditer(body, 0, _ENOUGH)
+            count += sum(1 for _ in islice(characters, self.minimum_characters))
             if count >= self.minimum_characters:
                 return PASSED
         if document.extra.get("scanned") is True:
@@ -112,7 +113,7 @@ def _has_time(document: Document) -> bool:
     return document.written_at is not None or any(s.signed_at for s in document.signatures or ())
 
 
-class TimeFormat(DocumentCheck, name="time_format"):
+class TimeFormat(DocumentCheck, name="time_format", reads_alone=True):
     """A time of record on the 12-hour clock, in Chinese numerals, or without a year that nothing else gives.
 
     Times of record are those before the first stop of the first line and of sections such as 记录时间 and 手术日期; the history may
@@ -146,7 +147,7 @@ class TimeFormat(DocumentCheck, name="time_format"):
             yield _DATE_WITHOUT_YEAR, "没有年份"
 
 
-class PlaceholderLeft(DocumentCheck, name="placeholder_left"):
+class PlaceholderLeft(DocumentCheck, name="placeholder_left", reads_alone=True):
     """A placeholder of the template, or a choice of boxes with none ticked, left in the text.
 
     Lines to be signed by hand, and karyotypes such as 46,XX, do not count.
@@ -184,7 +185,7 @@ def _line_around(text: str, position: int) -> Span:
     return Span(start, end if end >= 0 else len(text))
 
 
-class WrongWords(DocumentCheck, name="wrong_words"):
+class WrongWords(DocumentCheck, name="wrong_words", reads_alone=True):
     """Misspelt or unaccepted words; those in quotation marks are the patient's own.
 
     Attributes:
@@ -199,11 +200,11 @@ class WrongWords(DocumentCheck, name="wrong_words"):
 
     @cached_property
     def _pattern(self) -> re.Pattern[str]:
-        return re.compile("|".join(re.escape(word) for word in self.words))
+        return regex("|".join(re.escape(word) for word in self.words))
 
     @cached_property
     def _excused(self) -> re.Pattern[str]:
-        return re.compile("|".join((_QUOTED, *(re.escape(word) for word in self.inside))))
+        return regex("|".join((_QUOTED, *(re.escape(word) for word in self.inside))))
 
     def rule_on_document(self, case: Case, document: Document) -> Ruling:
         """Judge one document."""
@@ -218,7 +219,7 @@ class WrongWords(DocumentCheck, name="wrong_words"):
         return defect(Hit.at(document, *found[:5], document=_title(document), changes="，".join(changes)))
 
 
-class Untidy(DocumentCheck, name="untidy"):
+class Untidy(DocumentCheck, name="untidy", reads_alone=True):
     """Diagnoses numbered twice or with a gap, a paragraph that stands twice, or one without punctuation.
 
     Attributes:

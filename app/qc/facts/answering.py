@@ -10,13 +10,18 @@ from typing import Any, NamedTuple
 
 from app.llm.client import LanguageModel, ModelFailure, choice_probabilities
 from app.llm.prompts import Prompt
+from app.qc.case import Case
+from app.qc.facts.answer import Answer
 from app.qc.facts.detectors import DETECTORS
-from app.qc.facts.fact import Answer, Fact
-from app.records.model import Span
+from app.qc.facts.fact import Fact
+from app.qc.facts.of_stay import combined, detect_in_stay, readings_for
+from app.qc.facts.words import told_in_words
+from app.records.model import Document, Span
 from app.storage.cache import ContentCache, content_key
 from app.text.reading import Reading
 from app.text.sections import Section
 from app.text.sentences import Sentence, split_sentences
+from app.text.width import half_width
 
 YES, NO = "是", "否"
 WINDOW_CHARACTERS = 1200
@@ -42,6 +47,9 @@ class _Passage(NamedTuple):
     @property
     def texts(self) -> list[str]:
         return [sentence.quote for sentence in self.sentences]
+
+    def touches(self, fact: Fact) -> bool:
+        return fact.topic is None or any(fact.topic.search(half_width(text)) for text in self.texts)
 
 
 class _Judgement(NamedTuple):
@@ -76,13 +84,55 @@ class FactAnswerer:
         facts = sorted((self._facts[name] for name in names), key=lambda fact: fact.sections)
         return {fact.name: self._asked(reading, fact) for fact in facts}
 
+    def detect_in_stay(self, case: Case, names: Iterable[str]) -> dict[str, Answer]:
+        """What code alone can answer of the whole stay, and ``unknown`` for the rest."""
+        return {name: self._detected_in_stay(case, self._facts[name]) for name in names}
+
+    def detect_all(self, case: Case, document: Document | None, names: Iterable[str]) -> dict[str, Answer]:
+        """What code alone can answer, of one document (if any) and of the whole stay."""
+        of_stay, of_document = self.apart(names)
+        found = self.detect(case.reading(document), of_document) if document else {}
+        return found | self.detect_in_stay(case, of_stay)
+
+    def apart(self, names: Iterable[str]) -> tuple[list[str], list[str]]:
+        """The facts of the stay, and those of a document."""
+        given = list(names)
+        of_stay = [name for name in given if self._facts[name].is_of_stay]
+        return of_stay, [name for name in given if name not in of_stay]
+
+    def ask_in_stay(self, case: Case, names: Iterable[str]) -> dict[str, Answer]:
+        """Ask the model what code left open in the documents of the stay."""
+        return {name: self._asked_in_stay(case, self._facts[name]) for name in names}
+
     def can_ask(self, name: str) -> bool:
         """Whether a model may answer this fact."""
         return self._facts[name].ask_model
 
+    def is_of_stay(self, name: str) -> bool:
+        """Whether the fact has one answer for the stay, not one a document."""
+        return self._facts[name].is_of_stay
+
+    def _detected_in_stay(self, case: Case, fact: Fact) -> Answer:
+        if not fact.look_in:
+            return detect_in_stay(case, fact)
+        return combined(fact, (self._detected(reading, fact) for reading in readings_for(case, fact)))
+
+    def _asked_in_stay(self, case: Case, fact: Fact) -> Answer:
+        answers = []
+        for reading in readings_for(case, fact):
+            answer = self._detected(reading, fact)
+            answers.append(self._asked(reading, fact) if answer.value is None else answer)
+            if answers[-1].value is True:
+                break
+        return combined(fact, answers)
+
     def _detected(self, reading: Reading, fact: Fact) -> Answer:
         section = _section_of(reading, fact)
-        found = DETECTORS[fact.detector](reading, section) if fact.detector else None
+        found = (
+            DETECTORS[fact.detector](reading, section)
+            if fact.detector
+            else told_in_words(fact, reading, section)
+        )
         if found is None:
             return _unknown(fact, f"“{fact.question}”需要阅读判断")
         evidence = tuple(reading.document.evidence(span) for span in found.spans)
@@ -94,7 +144,7 @@ class FactAnswerer:
         section = _section_of(reading, fact)
         if fact.sections and section is None:
             return _unknown(fact, f"没有{'、'.join(fact.sections)}段")
-        passages = _passages(reading, section)
+        passages = [each for each in _passages(reading, section) if each.touches(fact)]
         if not passages:
             return _unknown(fact, "没有可供判断的文字")
         try:

@@ -114,7 +114,9 @@ _OPTIONS = re.compile(
     re.IGNORECASE,
 )
 _ASSUMED = re.compile(r"[(（]\s*假设[^()（）]*[)）]")
-_VARIABLE = re.compile(r"\s*=\s*(?P<name>[A-Za-z]\w?)\s*$")
+_VARIABLE = re.compile(
+    r"\s*=\s*(?!(?:True|False|Yes|No)\b)(?P<name>[A-Za-z]\w{0,4}?)\s*[%％\u4e00-\u9fff]{0,4}\s*$", re.I
+)
 _LEAD = re.compile(r"^(?:确定|判断|评估|确认|检查)(?=.{0,12}是否)")
 _TRUTHS = {"true": True, "t": True, "真": True, "是": True, "1": True, "yes": True}
 _FALSITIES = {"false": False, "f": False, "假": False, "否": False, "0": False, "no": False}
@@ -172,30 +174,31 @@ def _valued(name: str, value: str) -> str:
 
 _BRACKETS = str.maketrans("[]【】", "()()", "\\")
 _REFERENCES = (
-    (re.compile(r"facts?\s*(\d+)|事实\s*(\d+)", re.IGNORECASE), "F"),
+    (re.compile(r"facts?\s*(\d+)|事实\s*(\d+)|(?<![A-Za-z0-9«])F(\d+)(?![A-Za-z0-9»])", re.IGNORECASE), "F"),
     (
         re.compile(r"logical\s*rules?\s*(\d+)|逻辑?规则\s*(\d+)|(?<![A-Za-z])rules?\s*(\d+)", re.IGNORECASE),
         "R",
     ),
 )
 _SIGNS = (
-    (re.compile(r"∧|⋀|&&?|\bAND\b|(?<=[»)\s])(?:且|并且|和)(?=[«(\s])", re.IGNORECASE), " ∧ "),
-    (re.compile(r"∨|⋁|\|\|?|\bOR\b|(?<=[»)\s])(?:或者?)(?=[«(\s])", re.IGNORECASE), " ∨ "),
-    (re.compile(r"¬|￢|!(?!=)|\bNOT\b", re.IGNORECASE), " ¬ "),
+    (re.compile(r"∧|⋀|∩|&&?|\bAND\b|(?<=[»)\s])(?:且|并且|和)(?=[«(\s])", re.IGNORECASE), " ∧ "),
+    (re.compile(r"∨|⋁|∪|\|\|?|\bOR\b|(?<=[»)\s])(?:或者?)(?=[«(\s])", re.IGNORECASE), " ∨ "),
+    (re.compile(r"¬|￢|[~～∼]|!(?!=)|\bNOT\b", re.IGNORECASE), " ¬ "),
     (re.compile(r"≥|=>|⩾|>="), " >= "),
     (re.compile(r"≤|=<|⩽|<="), " <= "),
 )
 _TOKEN = re.compile(r"[()∧∨¬]|[^()∧∨¬]+")
 _IF = re.compile(
-    r"^\s*(?:if|如果)\s*(?P<condition>.*?)(?:\s*[,，]\s*(?:then|则).*)?$", re.IGNORECASE | re.DOTALL
+    r"^\s*(?:if|如果)\s*(?P<condition>.*?)(?:\s*[,，]?\s*(?:\bthen\b|(?<=[,，])则).*)?$",
+    re.IGNORECASE | re.DOTALL,
 )
 _ARROW = re.compile(r"\s*(?:→|⇒|=>|->|⟹).*$", re.DOTALL)
 _FACT = re.compile(r"\s*«F(?P<fact>\d+)»\s*(?:(?:==?|is|为|≡)\s*(?P<value>[^<>=+\-]+?))?\s*", re.IGNORECASE)
 _MEMBER = re.compile(r"\s*«F(?P<fact>\d+)»\s*(?:∈|in)\s*\{(?P<values>[^}]*)\}?\s*", re.IGNORECASE)
 _RULE = re.compile(r"\s*«R(?P<rule>\d+)»\s*(?:(?:==?|is|为)\s*(?P<value>\w+))?\s*", re.IGNORECASE)
 _COMPARED = re.compile(
-    r"\s*(?:«F(?P<fact>\d+)»|(?P<variable>[A-Za-z]\w?))\s*(?P<operator><=|>=|<|>)\s*"
-    r"(?:(?P<limit>\d+(?:\.\d+)?)\s*(?P<unit>[^\s\d]*)|«F(?P<other>\d+)»|(?P<other_variable>[A-Za-z]\w?))\s*"
+    r"\s*(?:«F(?P<fact>\d+)»|(?P<variable>[A-Za-z]\w{0,4}))\s*(?P<operator><=|>=|<|>)\s*"
+    r"(?:(?P<limit>\d+(?:\.\d+)?)\s*(?P<unit>[^\s\d]*)|«F(?P<other>\d+)»|(?P<other_variable>[A-Za-z]\w{0,4}))\s*"
 )
 _COUNTED = re.compile(
     r"(?P<name>[\w\u4e00-\u9fff]*?(?:count|计数|数量|项数|个数|总数|总分))\s*(?P<operator>>=|>|==?)\s*(?P<n>\d+)",
@@ -203,6 +206,27 @@ _COUNTED = re.compile(
 )
 _SUMMED = re.compile(r"(?:sum|计数|\+)", re.IGNORECASE)
 _ARITHMETIC = re.compile(r"»\s*[-+]\s*«")
+_HEADING = re.compile(
+    r"^\s*(?:(?:final\s*)?(?:result|output|decision)|结果|结论|判定|(?:logical\s*)?rules?\s*\d*(?=\s*:))\s*:?=?\s*"
+    r"(?=\S)(?<=[:=\s])",
+    re.IGNORECASE,
+)
+_LIST = r"\(?\s*(?P<list>«[FR]\d+»(?:\s*=+\s*\w+)?(?:\s*[,，、+]\s*«[FR]\d+»(?:\s*=+\s*\w+)?)+)\s*\)?"
+_TALLIED = re.compile(
+    rf"(?:count|sum|number of|总数|计数|求和)?\s*{_LIST}\s*(?P<operator>>=|>|==?)\s*(?P<n>\d+)\s*",
+    re.IGNORECASE,
+)
+_AT_LEAST = re.compile(rf"(?:at\s*least|至少)\s*(?P<n>\d+)\s*(?:of|项|个)?\s*{_LIST}\s*", re.IGNORECASE)
+_TOGETHER = re.compile(
+    rf"(?P<all>all|均|全部)?(?P<any>any|任一|任意)?\s*{_LIST}\s*(?P<all_after>均|都|全部?|同时)?(?P<any_after>任[一意何]|之一)?"
+    r"\s*(?:为|成立|=+)?\s*(?:True|T|真|是)?\s*",
+    re.IGNORECASE,
+)
+_BETWEEN = re.compile(r"(\d+(?:\.\d+)?)\s*(<=?)\s*([^<>=∧∨()]+?)\s*(<=?)\s*(\d+(?:\.\d+)?)")
+_NUMBER_FIRST = re.compile(r"(?<![\w.])(\d+(?:\.\d+)?)\s*(<=|>=|<|>)\s*(«F\d+»|[A-Za-z]\w{0,4})(?![\w»])")
+_LONGEST_LETTER = 2
+"""A longer variable is the name of a measure (SBP); a shorter one stands for a fact that says so."""
+_FLIPPED = {"<": ">", "<=": ">=", ">": "<", ">=": "<="}
 _WORDED = re.compile(r"[如若]果?(?P<condition>.+?)[,，](?:那么|则)")
 _WORDS_OF = {"<": "小于", "<=": "小于或等于", ">": "大于", ">=": "大于或等于"}
 
@@ -223,8 +247,8 @@ class _Compiler:
     def _rule(self, index: int, seen: frozenset[int]) -> Node | None:
         """The condition of a rule; ``None`` where it cannot be read."""
         rule = self._rules[index]
-        symbols = self._marked(rule.symbols)
-        counted = self._counted(symbols)
+        symbols = self._marked(_HEADING.sub("", rule.symbols))
+        counted = self._tallied(symbols, rule, seen | {index}) or self._counted(symbols)
         if counted is not None:
             return counted
         if _ARITHMETIC.search(symbols) and not re.search(r"[∧∨¬]", symbols):
@@ -243,8 +267,31 @@ class _Compiler:
             text = pattern.sub(lambda m, letter=letter: f"«{letter}{next(g for g in m.groups() if g)}»", text)  # type: ignore[misc]
         for pattern, sign in _SIGNS:
             text = pattern.sub(sign, text)
+        text = _BETWEEN.sub(r"\3 \4 \5 ∧ \1 \2 \3", text)
+        text = _NUMBER_FIRST.sub(lambda m: f"{m[3]} {_FLIPPED[m[2]]} {m[1]}", text)
         found = _IF.match(_ARROW.sub("", text.split("//")[0]))
         return (found["condition"] if found else _ARROW.sub("", text)).strip().rstrip("。.")
+
+    def _tallied(self, symbols: str, rule: LogicalRule, seen: frozenset[int]) -> Node | None:
+        """A number of facts or rules that are to hold: sum(Fact 1, Fact 2) >= 1, at least 2 of (…), 均为真."""
+        found = _TALLIED.fullmatch(symbols) or _AT_LEAST.fullmatch(symbols)
+        together = None if found else _TOGETHER.fullmatch(symbols)
+        listed = found or together
+        if listed is None or (found and self._is_arithmetic(listed["list"])):
+            return None
+        atoms = (self._atom(text, rule, seen) for text in re.split(r"[,，、+]", listed["list"]))
+        parts = [atom for atom in atoms if atom is not None]
+        if together:
+            if together["any"] or together["any_after"]:
+                return disjunction(parts)
+            return conjunction(parts) if together["all"] or together["all_after"] else None
+        needed = int(listed["n"]) + (listed.groupdict().get("operator") == ">")
+        return AtLeast(needed, tuple(parts)) if 0 < needed <= len(parts) else None
+
+    def _is_arithmetic(self, listed: str) -> bool:
+        """Whether the facts listed are numbers, so that adding them up counts nothing."""
+        numbers = (int(n) - 1 for n in re.findall(r"«F(\d+)»", listed))
+        return any(self._facts[n].variable for n in numbers if n < len(self._facts))
 
     def _counted(self, symbols: str) -> Node | None:
         found = _COUNTED.search(symbols)
@@ -332,6 +379,8 @@ class _Compiler:
             found = self._facts[index] if index < len(self._facts) else None
         else:
             found = next((fact for fact in self._facts if fact.variable == variable), None)
+        if found is None and variable and len(variable) > _LONGEST_LETTER:
+            return _Fact(-1, variable)
         if found is None:
             self._problems.append(f"规则中的“{number or variable}”不是任何事实")
         return found

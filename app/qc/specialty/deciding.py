@@ -13,7 +13,7 @@ from app.qc.calibration import Calibration, Logistic, expit, logit
 from app.qc.logic import Truth
 from app.qc.specialty.asking import Asker
 from app.qc.specialty.conditions import AtLeast, Compiled, Constant, Negation, Node, Statement
-from app.qc.specialty.detecting import Detected, detect
+from app.qc.specialty.detecting import Detected, definitions_in, detect
 from app.qc.specialty.indicator import Indicator
 from app.records.model import Span
 
@@ -75,7 +75,8 @@ class Calibrations(NamedTuple):
 
 def observe(note: str, indicator: Indicator, compiled: Compiled, asker: Asker | None) -> Observed:
     """Look, and ask where a model is given; one that fails is done without."""
-    found = {statement: detect(note, statement) for statement in compiled.statements}
+    own = definitions_in(indicator.question_rule, indicator.definition, indicator.remarks)
+    found = {statement: detect(note, statement, own) for statement in compiled.statements}
     plain = {statement: _detected_features(each) for statement, each in found.items()}
     item = _whole_features(note, indicator)
     spans = {statement: each.span for statement, each in found.items()}
@@ -172,6 +173,8 @@ def _detected_features(found: Detected) -> dict[str, float]:
         "examination": float(found.examination),
         "compared": 0.0 if found.compared is None else 1.0 if found.compared else -1.0,
         "denies": float(found.denies),
+        "known": found.known,
+        "guessed": found.sentence * (1 - found.known),
     }
 
 

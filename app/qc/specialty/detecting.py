@@ -7,7 +7,7 @@ pairs); the sentence of the note that holds most of them is its evidence, and wh
 
 import re
 import unicodedata
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -47,6 +47,22 @@ _ONSET = re.compile(r"发病|发作|起病|症状")
 _RESULT = re.compile(r"(?P<of>.+?)(?:状态|结果)?为?(?P<value>阳性|阴性)\Z")
 _POSITIVE_RESULT = re.compile(r"阳性|\(\+|(?<!未)(?:查?见|累及)[^。;,]{0,4}癌|有癌|残留")
 _NEGATIVE_RESULT = re.compile(r"阴性|\(-+\)|未见|未查见|未找到|未累及|干净|无癌|正常")
+_LIMIT = re.compile(
+    r"(?P<measure>[^,。;]{2,}?)(?:为|应|值|达到?|控制在?|水平)?\s*"
+    r"(?P<sign>≥|≤|>=|<=|>|<|不低于|不少于|不小于|不高于|不超过|不大于|未超过|至少|超过|[大小高低多少]于(?:或?等于)?)\s*"
+    r"(?P<limit>\d+(?:\.\d+)?)\s*(?P<unit>小时|分钟|天|日|周|[^\d,。;()]*)"
+)
+_COMPRISES = re.compile(
+    r"(?:(?<=[,。;:\n])|^)(?P<term>[\u4e00-\u9fffA-Za-z]{2,12}?)的?"
+    r"(?:方式|策略|方法|措施|项目|手段|内容|范围|药物|症状|标准|表现)?(?:主要)?(?:包括|包含)(?:但不限于)?:?"
+    r"(?P<kinds>[^。;\n:]{2,120})"
+)
+_BRACKETED_KINDS = re.compile(
+    r"(?P<term>[\u4e00-\u9fffA-Za-z]{2,8})\((?:包括|包含|如|例如|即)?(?P<kinds>[^()]{2,80})\)"
+)
+_KINDS = re.compile(r"[、,/+]|或者?|和|及|以及")
+_KIND_TAIL = re.compile(r"^(?:经|行|各种|其他)|(?:治疗|检查|等|药物)+$")
+_LONGEST_KIND = 12
 _WEIGHT_KNOWN = 2.0
 _WEIGHT_LABEL = 6.0
 
@@ -62,6 +78,7 @@ class Detected(NamedTuple):
         examination: 1 the examination named was made of the region named, -1 it was not, 0 none is named.
         compared: the truth of the statement's number, time or result; ``None`` where it gives none, or the note.
         denies: whether the statement itself denies something.
+        known: the share of what the statement names that our lists, or letters and numbers, give a form for.
         span: the sentence; ``None`` where none holds anything of it.
     """
 
@@ -72,6 +89,7 @@ class Detected(NamedTuple):
     examination: int
     compared: Truth
     denies: bool
+    known: float
     span: Span | None
 
 
@@ -80,24 +98,54 @@ class _Unit(NamedTuple):
 
     forms: tuple[str, ...]
     weight: float
+    is_known: bool = True
 
 
-def detect(note: str, statement: Statement) -> Detected:
+Definitions = tuple[tuple[str, tuple[str, ...]], ...]
+"""What an indicator itself says that its terms comprise: term and its kinds."""
+
+
+def detect(note: str, statement: Statement, definitions: Definitions = ()) -> Detected:
     """Look for ``statement`` in ``note``; of alternatives (PCI或静脉溶栓) the best found counts.
 
     Spans are code points of ``note``.
     """
     if statement.comparison:
-        return _found(note, statement.text, _compare(note, statement.comparison))
-    told = _elapsed(note, statement.text)
-    told = _resulted(note, statement.text) if told is None else told
-    found = [_found(note, text, told) for text in _ALTERNATIVE.split(statement.text) if text]
+        return _found(note, statement.text, _compare(note, statement.comparison), definitions)
+    told = next((t for t in (asked(note, statement.text) for asked in _READ_OFF) if t is not None), None)
+    texts = [text for text in _ALTERNATIVE.split(statement.text) if text]
+    found = [_found(note, text, told, definitions) for text in texts]
     return max(found, key=lambda each: (each.sentence, each.claimed))
 
 
-def _found(note: str, text: str, compared: Truth) -> Detected:
-    units = _units(text)
+def definitions_in(*texts: str) -> Definitions:
+    """The terms that an indicator's own words define by what they comprise (节律控制策略包括：药物复律、电复律)."""
+    found: dict[str, tuple[str, ...]] = {}
+    for text in map(half_width, texts):
+        for match in (*_COMPRISES.finditer(text), *_BRACKETED_KINDS.finditer(text)):
+            kinds = [_KIND_TAIL.sub("", kind).strip() for kind in _KINDS.split(match["kinds"])]
+            known = tuple(kind for kind in kinds if 1 < len(kind) <= _LONGEST_KIND and not _is_modality(kind))
+            if known:
+                found[match["term"]] = tuple(dict.fromkeys((*found.get(match["term"], ()), *known)))
+    return tuple(found.items())
+
+
+def shares(texts: Iterable[str], statement: str) -> list[float]:
+    """How much, 0–1, of what a statement names each of ``texts`` holds."""
+    units = _units(statement)
     total = sum(unit.weight for unit in units) or 1.0
+    return [sum(u.weight for u in units if _holds(_fold(text), u)) / total for text in texts]
+
+
+def _is_modality(words: str) -> bool:
+    """Whether words name no more than a kind of examination: it does not stand for that of a region."""
+    return not regions_in(words) and any(names_modality(words, modality) for modality in _IMAGING)
+
+
+def _found(note: str, text: str, compared: Truth, definitions: Definitions) -> Detected:
+    units = _units(text, definitions)
+    total = sum(unit.weight for unit in units) or 1.0
+    known = sum(unit.weight for unit in units if unit.is_known) / total
     best, share, found_everywhere = None, 0.0, set[int]()
     for sentence in _sentences(note):
         held = {i for i, unit in enumerate(units) if _holds(sentence.text, unit)}
@@ -109,13 +157,21 @@ def _found(note: str, text: str, compared: Truth) -> Detected:
     denies = re.search(_words()["denying"], text) is not None
     examination = _examined(half_width(note), text)
     if best is None:
-        return Detected(0.0, everywhere, 0, False, examination, compared, denies, None)
+        return Detected(0.0, everywhere, 0, False, examination, compared, denies, known, None)
     sentence, named = best
     place = _place(note, sentence.span, named)
     claimed = {Assertion.PRESENT: 1, Assertion.ABSENT: -1, Assertion.UNCERTAIN: 0}[assertion_at(note, place)]
     before = note[max(sentence.span.start, place.start - 20) : place.start]
     planned = re.search(_words()["planned"], before) is not None
-    return Detected(share, everywhere, claimed, planned, examination, compared, denies, sentence.span)
+    if _is_declined(before, note[place.end : sentence.span.end]):
+        claimed = -1
+    return Detected(share, everywhere, claimed, planned, examination, compared, denies, known, sentence.span)
+
+
+def _is_declined(before: str, after: str) -> bool:
+    """Whether something was refused, not indicated or too late, by the words around it."""
+    words = _words()["declined"]
+    return re.search(words["before"], before) is not None or re.match(words["after"], after) is not None
 
 
 class _Folded(NamedTuple):
@@ -128,6 +184,7 @@ def _sentences(note: str) -> tuple[_Folded, ...]:
     return tuple(_Folded(Span(s.start, s.end), _fold(s.quote)) for s in split_sentences(note))
 
 
+@lru_cache(maxsize=8192)
 def _fold(text: str) -> str:
     """One spelling for comparing: full-width, Roman numerals, hours; ranges of stations written out."""
     plain = re.sub(r"(?<=\d)\s?h(?![A-Za-z])", "小时", unicodedata.normalize("NFKC", half_width(text)))
@@ -144,10 +201,11 @@ def _written_out(found: re.Match[str]) -> str:
 
 
 @lru_cache(maxsize=512)
-def _units(text: str) -> tuple[_Unit, ...]:
+def _units(text: str, definitions: Definitions = ()) -> tuple[_Unit, ...]:
     folded = _EXPLAINED.sub("", _fold(text))
     units: list[_Unit] = []
-    for term, forms in _measures().items():
+    own = [(term, _with_known_forms(term, kinds)) for term, kinds in definitions]
+    for term, forms in (*own, *_measures().items()):
         if _form_in(folded, term):
             units.append(_Unit((term, *forms), _WEIGHT_KNOWN * max(1.0, len(term) / 3)))
             folded = folded.replace(term, "、")
@@ -161,8 +219,14 @@ def _units(text: str) -> tuple[_Unit, ...]:
             units.append(_Unit((token[0],), _WEIGHT_KNOWN))
     for piece in re.findall(r"[\u4e00-\u9fff]+", folded):
         pairs = [piece[i : i + 2] for i in range(len(piece) - 1)] or [piece]
-        units += [_Unit((pair,), 1.0 if len(pair) > 1 else 0.5) for pair in pairs]
+        units += [_Unit((pair,), 1.0 if len(pair) > 1 else 0.5, is_known=False) for pair in pairs]
     return tuple(units)
+
+
+def _with_known_forms(term: str, kinds: tuple[str, ...]) -> tuple[str, ...]:
+    """The kinds of a term, and the forms that our lists have for what the term or a kind names."""
+    named = [forms for known, forms in _measures().items() if any(known in each for each in (term, *kinds))]
+    return tuple(dict.fromkeys((*kinds, *(form for forms in named for form in forms))))
 
 
 def _label_forms(label: str) -> tuple[str, ...]:
@@ -245,6 +309,24 @@ def _elapsed(note: str, statement: str) -> Truth:
     return stated.maximum_days * 24 <= float(within[1]) * _HOURS[within[2]]
 
 
+def _limited(note: str, statement: str) -> Truth:
+    """Whether the number that the note gives keeps the limit that a statement names (血红蛋白≥110g/L)."""
+    stated = _LIMIT.search(half_width(statement))
+    if not stated or stated["unit"] in _HOURS:
+        return None
+    value = _value(note, stated["measure"])
+    if value is None:
+        return None
+    limit, sign = float(stated["limit"]), stated["sign"]
+    if sign in ("<", "≤", "<="):
+        return value < limit if sign == "<" else value <= limit
+    if sign in (">", "≥", ">="):
+        return value > limit if sign == ">" else value >= limit
+    if sign[0] in "不未":
+        return value >= limit if sign[-1] in "低少小于" else value <= limit
+    return value <= limit if re.match("小|低|少", sign) else value >= limit
+
+
 def _resulted(note: str, statement: str) -> Truth:
     """Whether the result that a statement gives (切缘为阳性) is the one that the note gives."""
     stated = _RESULT.search(statement)
@@ -261,6 +343,9 @@ def _resulted(note: str, statement: str) -> Truth:
     if any(_NEGATIVE_RESULT.search(clause) for clause in clauses):
         return stated["value"] == "阴性"
     return None
+
+
+_READ_OFF = (_elapsed, _limited, _resulted)
 
 
 def _value(note: str, measure: str) -> float | None:

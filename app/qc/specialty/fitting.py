@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from typing import NamedTuple
 
-from app.qc.calibration import Calibration, Logistic, Scores, expit, fit_logistic, require_enough
+from app.qc.calibration import Calibration, Logistic, Scores, expit, fit_logistic, prices, require_enough
 from app.qc.specialty.conditions import Compiled, Statement
 from app.qc.specialty.deciding import Observed, condition_features, statement_odds
 
@@ -64,10 +64,16 @@ def fit(examples: Sequence[Example]) -> Fit:
     return Fit(_fit_facts(examples), item)
 
 
-def cross_validate(examples: Sequence[Example]) -> list[Prediction]:
-    """What each example is predicted to be by a fit on the other indicators only."""
+def cross_validate(examples: Sequence[Example], folds: int | None = None) -> list[Prediction]:
+    """What each example is predicted to be by a fit that has not seen it.
+
+    Args:
+        examples: at least two indicators, with labelled facts.
+        folds: into how many parts the examples are split; ``None``: one part an indicator, so that the fit has seen
+            nothing of the example's indicator.
+    """
     predictions: dict[int, Prediction] = {}
-    for left_out, others in _folds(examples):
+    for left_out, others in _folds(examples) if folds is None else _parts(len(examples), folds):
         fitted = fit([examples[i] for i in others])
         for i in left_out:
             odds = _odds(examples[i], fitted.fact)
@@ -83,14 +89,16 @@ def calibrate(name: str, engine: str, examples: Sequence[Example], on: date) -> 
         UserError: there is too little to fit on.
     """
     require_enough([example.label for example in examples], [example.group for example in examples])
-    fitted = fit(examples)
+    fitted, unseen = fit(examples), cross_validate(examples)
+    chances = [prediction.probability for prediction in unseen]
     return Calibration(
         name=name,
         engine=engine,
         n=len(examples),
         groups=len({example.group for example in examples}),
         fitted_on=on,
-        cross_validated=_scores(examples, cross_validate(examples)),
+        cross_validated=_scores(examples, unseen),
+        price=prices([each.label for each in examples], chances, [each.group for each in examples]),
         fact=fitted.fact,
         item=fitted.item,
     )
@@ -112,6 +120,12 @@ def _folds(examples: Sequence[Example]) -> Iterator[tuple[list[int], list[int]]]
     for group in dict.fromkeys(example.group for example in examples):
         inside = [i for i, example in enumerate(examples) if example.group == group]
         yield inside, [i for i, example in enumerate(examples) if example.group != group]
+
+
+def _parts(n: int, folds: int) -> Iterator[tuple[list[int], list[int]]]:
+    """Every ``folds``-th example, and all others."""
+    for k in range(folds):
+        yield [i for i in range(n) if i % folds == k], [i for i in range(n) if i % folds != k]
 
 
 def _fit_facts(examples: Sequence[Example]) -> Logistic:

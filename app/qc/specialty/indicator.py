@@ -8,9 +8,10 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
 
 from app.errors import UserError
+from app.qc.rule import Severity
 from app.records.readers.text_file import read_text
 
 
@@ -37,21 +38,39 @@ class Indicator(BaseModel):
 
     Attributes:
         question_rule: what is asked of one stay, as a closed question, with the definitions it needs.
-        numerator: the stays that reach the indicator, in words.
+        numerator: the stays that reach the indicator, in words; ``denominator``: all that it is about.
+        remarks: further definitions.
         facts: what has to be known, in words; rules number them from 1.
         logical_rules: how the facts decide; the last one is the decision.
         examples: notes that show what is meant; they are tried on import.
+        code: of the rule that the indicator is, once imported.
+        diagnoses: the diseases whose patients it is about; none: as its name says.
+        departments: the departments it is for; none: all.
+        severity: of a stay that does not reach it; a hint unless it takes points.
+        points: taken from such a stay.
     """
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, populate_by_name=True)
 
     definition: str = ""
     numerator: str = ""
     denominator: str = ""
+    remarks: str = Field(default="", alias="other")
     question_rule: str = Field(min_length=4)
     facts: tuple[str, ...] = Field(min_length=1)
     logical_rules: tuple[LogicalRule, ...] = Field(min_length=1)
     examples: tuple[IndicatorExample, ...] = ()
+    code: str | None = Field(default=None, pattern=r"^S-0\d{2}$")
+    diagnoses: tuple[str, ...] = ()
+    departments: tuple[str, ...] = ()
+    severity: Severity | None = None
+    points: float = Field(default=0.0, ge=0, le=100)
+
+    @model_validator(mode="after")
+    def _hints_take_nothing(self) -> "Indicator":
+        if self.severity == "hint" and self.points:
+            raise ValueError("severity 为 hint 时 points 只能为 0")
+        return self
 
 
 Indicators = Mapping[str, Indicator]
@@ -90,5 +109,8 @@ def _place(error: ValidationError) -> str:
         return "顶层应是“指标名 → 指标”的对象"
     name, *field = map(str, first["loc"])
     if not field:
-        return f"指标“{name}”应是一个对象"
+        said = (
+            first["msg"].removeprefix("Value error, ") if first["type"] == "value_error" else "应是一个对象"
+        )
+        return f"指标“{name}”{said}"
     return f"指标“{name}”的 {'.'.join(field)} 缺失或类型不对"

@@ -6,7 +6,7 @@ from app.qc.calibration import Calibration, load_calibration
 from app.qc.specialty.asking import Asker
 from app.qc.specialty.conditions import Compiled, Statement, compile_indicator
 from app.qc.specialty.deciding import Calibrations, Decision, Observed, decide, observe
-from app.qc.specialty.indicator import Indicators
+from app.qc.specialty.indicator import Indicator, Indicators
 from app.resources import RULES
 from app.settings import Settings
 
@@ -55,6 +55,14 @@ class IndicatorJudge:
     def engine(self) -> str | None:
         """The model and prompts that take part; ``None`` for none."""
         return self._asker.identity if self._asker else None
+
+    def indicator(self, name: str) -> Indicator:
+        """The indicator of a name.
+
+        Raises:
+            KeyError: there is no such indicator.
+        """
+        return self._indicators[name]
 
     def compiled(self, name: str) -> Compiled:
         """The condition of an indicator.

@@ -9,7 +9,6 @@ from app.qc.checks.presence import (
     DocumentMissing,
     Element,
     ElementsMissing,
-    ProcedureDocumentMissing,
     SectionMissing,
     is_written,
 )
@@ -131,38 +130,6 @@ def test_the_names_of_missing_elements_come_in_order():
     elements = tuple(Element(name=name, sections=(name,)) for name in ("主诉", "现病史", "既往史"))
     ruling = ElementsMissing(elements=elements).rule_on(Case(record("现病史：略有不适。")), ("入院记录",))
     assert ruling.hits[0].details["missing"] == "主诉、既往史"
-
-
-@pytest.mark.parametrize(
-    ("text", "written", "expected"),
-    [
-        ("今日行腰椎穿刺术，顺利。", "2026-05-07 17:00", "pass"),
-        ("今日行腰椎穿刺术，顺利。", "2026-05-08 09:00", "pass"),
-        ("拟明日行腰椎穿刺术。", "2026-05-06 17:00", "defect"),  # before the procedure
-        ("脑脊液压力正常。", "2026-05-07 17:00", "defect"),
-    ],
-)
-def test_a_passage_in_a_note_may_stand_for_the_record(text, written, expected):
-    whole = MedicalRecord.model_validate(
-        {
-            "record_id": "R",
-            "encounter": {"discharged_at": "2026-05-14 09:00"},
-            "procedures": [{"kind": "有创操作", "name": "腰椎穿刺术", "ended_at": "2026-05-07 10:30"}],
-            "documents": [{"id": "D1", "type": "日常病程记录", "text": text, "written_at": written}],
-        }
-    )
-    check = ProcedureDocumentMissing(kinds=("有创操作",), within=("日常病程记录",))
-    assert check.rule_on(Case(whole), ("有创诊疗操作记录",)).outcome == expected
-
-
-def test_a_document_in_time_is_awaited_after_a_procedure():
-    whole = MedicalRecord.model_validate(
-        {"record_id": "R", "documents": [], "procedures": [{"kind": "手术", "ended_at": "2026-05-07 10:00"}]}
-    )
-    ruling = ProcedureDocumentMissing(kinds=("手术",), due_hours=24).rule_on(Case(whole), ("手术记录",))
-    assert ruling.outcome == "not_applicable"
-    assert ruling.due is not None
-    assert ruling.due.at.astimezone(CHINA_TIME).isoformat() == "2026-05-08T10:00:00+08:00"
 
 
 @pytest.mark.parametrize(

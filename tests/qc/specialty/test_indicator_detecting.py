@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.qc.specialty.conditions import Comparison, Statement
-from app.qc.specialty.detecting import detect
+from app.qc.specialty.detecting import definitions_in, detect
 
 
 @pytest.mark.parametrize(
@@ -119,3 +119,51 @@ def test_every_share_is_a_share_and_every_span_lies_in_the_note(note):
     found = detect(note, Statement("胸部CT检查完成"))
     assert 0 <= found.sentence <= found.note <= 1
     assert found.span is None or 0 <= found.span.start < found.span.end <= len(note)
+
+
+@pytest.mark.parametrize(
+    ("note", "claimed"),
+    [
+        ("予阿替普酶静脉溶栓。", 1),
+        ("患者已超过静脉溶栓时间窗。", -1),
+        ("家属拒绝静脉溶栓。", -1),
+        ("患者有静脉溶栓禁忌。", -1),
+        ("暂不予静脉溶栓。", -1),
+        ("家属同意静脉溶栓。", 1),
+    ],
+)
+def test_what_was_refused_or_too_late_was_not_done(note, claimed):
+    assert detect(note, Statement("静脉溶栓治疗")).claimed == claimed
+
+
+@pytest.mark.parametrize(
+    ("note", "statement", "truth"),
+    [
+        ("血红蛋白 121g/L。", "血红蛋白≥110g/L", True),
+        ("血红蛋白 98g/L。", "血红蛋白≥110g/L", False),
+        ("血红蛋白 98g/L。", "血红蛋白不低于110g/L", False),
+        ("LVEF 35%。", "LVEF小于40%", True),
+        ("LVEF 55%。", "LVEF低于40%", False),
+        ("NIHSS评分 6分。", "NIHSS评分不超过5分", False),
+        ("NIHSS评分 6分。", "NIHSS评分至少5分", True),
+        ("未查。", "血红蛋白≥110g/L", None),
+        ("血红蛋白 121g/L。", "血红蛋白检查", None),
+    ],
+)
+def test_a_limit_in_the_words_of_a_statement_is_compared(note, statement, truth):
+    assert detect(note, Statement(statement)).compared is truth
+
+
+def test_an_indicators_own_definition_tells_what_a_term_comprises():
+    own = definitions_in("镇痛策略包括：患者自控镇痛、神经阻滞。", "某引流（如T管、鼻胆管）")
+    assert own == (("镇痛", ("患者自控镇痛", "神经阻滞")), ("某引流", ("T管", "鼻胆管")))
+    alone, defined = (detect("术后行神经阻滞。", Statement("镇痛"), given) for given in ((), own))
+    assert alone.sentence < defined.sentence
+
+
+def test_a_mere_modality_does_not_stand_for_a_region():
+    assert definitions_in("腹部影像（CT或腹部超声）") == (("腹部影像", ("腹部超声",)),)
+
+
+def test_what_no_list_knows_is_told_apart():
+    assert detect("无。", Statement("胸部CT")).known > detect("无。", Statement("某某某某")).known == 0

@@ -145,3 +145,54 @@ def test_a_file_that_is_no_json(tmp_path):
     path.write_text("{", "utf-8")
     with pytest.raises(UserError, match="不是 JSON"):
         load_indicators(path)
+
+
+THREE = [CHEST, "骨显像 = True/False。", "妇科检查 = True/False。"]
+ALL_THREE = "胸部CT检查 骨显像 妇科检查"
+
+
+@pytest.mark.parametrize(
+    ("symbols", "condition"),
+    [
+        ("F1 ∧ F2", "2(胸部CT检查 骨显像)"),
+        ("Fact1∧Fact2", "2(胸部CT检查 骨显像)"),
+        ("count(Fact 1, Fact 2, Fact 3) ≥ 2", f"2({ALL_THREE})"),
+        ("Fact 1 + Fact 2 + Fact 3 > 1", f"2({ALL_THREE})"),
+        ("sum(Fact 1，Fact 2，Fact 3) >= 3", f"3({ALL_THREE})"),
+        ("at least 2 of (Fact 1, Fact 2, Fact 3)", f"2({ALL_THREE})"),
+        ("至少2项(Fact 1, Fact 2, Fact 3)", f"2({ALL_THREE})"),
+        ("all(Fact 1, Fact 2)", "2(胸部CT检查 骨显像)"),
+        ("any(Fact 1, Fact 2)", "1(胸部CT检查 骨显像)"),
+        ("Fact 1、Fact 2 均为True", "2(胸部CT检查 骨显像)"),
+        ("Fact 1、Fact 2 任一为True", "1(胸部CT检查 骨显像)"),
+        ("Result = Fact 1 ∧ ¬Fact 2", "2(胸部CT检查 ¬骨显像)"),
+        ("Logical Rule 1: Fact 1 ∨ Fact 2", "1(胸部CT检查 骨显像)"),
+        ("IF Fact 1 THEN Yes", "胸部CT检查"),
+        ("Fact 1 ∩ (Fact 2 ∪ Fact 3)", "2(胸部CT检查 1(骨显像 妇科检查))"),
+        ("Fact 1 ∧ ~Fact 2", "2(胸部CT检查 ¬骨显像)"),
+    ],
+)
+def test_further_styles_of_rules(symbols, condition):
+    compiled = compile_indicator(indicator(THREE, symbols))
+    assert (written(compiled.condition), compiled.problems) == (condition, ())
+
+
+@pytest.mark.parametrize(
+    ("fact", "symbols", "condition"),
+    [
+        ("NIHSS评分 = X。", "3 ≤ X < 5", "2(NIHSS评分小于5 NIHSS评分大于或等于3)"),
+        ("左室射血分数 = X%。", "X<40%", "左室射血分数小于40%"),
+        ("血红蛋白 = Hb（假设值）。", "110 <= Hb", "血红蛋白大于或等于110"),
+        ("出院时血压 = SBP/DBP。", "SBP < 140", "SBP小于140"),
+        ("清扫淋巴结站数 = 数量（假设值）。", "Fact 1 >= 3", "清扫淋巴结站数大于或等于3"),
+    ],
+)
+def test_further_styles_of_comparisons(fact, symbols, condition):
+    compiled = compile_indicator(indicator([fact], symbols))
+    assert (written(compiled.condition), compiled.problems) == (condition, ())
+
+
+def test_numbers_added_up_count_nothing():
+    facts = ["睁眼评分 = E。", "语言评分 = V。"]
+    compiled = compile_indicator(indicator(facts, "Fact 1 + Fact 2 >= 2"))
+    assert "睁眼评分 语言评分" not in written(compiled.condition)

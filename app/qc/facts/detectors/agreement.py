@@ -27,13 +27,14 @@ from app.records.model import Span
 from app.text.assertion import Assertion, Mention, find_mentions
 from app.text.laterality import find_sides
 from app.text.lexicons import heads_by_term, load_terms
+from app.text.patterns import regex
 from app.text.reading import Reading
 from app.text.sections import Section
 from app.text.times import Duration, find_durations
 
 # --- clinical picture -------------------------------------------------------------------------------------
 
-_SINCE_THEN = re.compile(
+_SINCE_THEN = regex(
     r"现(?=无|未|已|在)|目前|今|治疗后|休息后|服药后|术后|用药后|输液后|缓解|消失|好转|减轻|当时|平时|期间|入院|曾"
 )
 
@@ -51,7 +52,7 @@ def chief_symptom_denied(reading: Reading, section: Section | None) -> Detection
     return Detection(False)
 
 
-_DIRECTLY = re.compile(r"[无未否认伴有见及诉感觉、和或,“”\"]")
+_DIRECTLY = regex(r"[无未否认伴有见及诉感觉、和或,“”\"]")
 
 
 def _denials(reading: Reading, section: Section, each: Complaint) -> list[Span]:
@@ -150,7 +151,7 @@ def side_contradicted(reading: Reading, section: Section | None) -> Detection:
     return Detection(False)
 
 
-_NOT_FELT = re.compile(
+_NOT_FELT = regex(
     r"发现|确诊|诊断|体检|检查|复查|术|疗|随访|要求|拟|停经|孕|取|置|定期|入院|伤|示|产|查|透析|移植|监护|评估|咨询|美容|整形"
 )
 
@@ -243,16 +244,16 @@ def _differ(a: Duration, b: Duration) -> bool:
 
 # --- operations -------------------------------------------------------------------------------------------
 
-_DENIED_SURGERY = re.compile(r"(?:否认|无)[^,。;]{0,12}?手术[^,。;]{0,4}")
-_DENIED_INJURY = re.compile(r"(?:否认|无)[^,。;]{0,8}?外伤[^,。;]{0,4}")
-_OTHER = re.compile(r"其他|其它|余(?!年)|另|重大|近期")
-_OPERATION = re.compile(
+_DENIED_SURGERY = regex(r"(?:否认|无)[^,。;]{0,12}?手术[^,。;]{0,4}")
+_DENIED_INJURY = regex(r"(?:否认|无)[^,。;]{0,8}?外伤[^,。;]{0,4}")
+_OTHER = regex(r"其他|其它|余(?!年)|另|重大|近期")
+_OPERATION = regex(
     r"(?:切除|切开|修补|置换|置入|植入|吻合|碎石|造瘘|造口|引流|固定|成形|结扎|摘除|剖宫产|剖腹产|移植|搭桥|消融|清创|取石|探查|根治|栓塞|还纳|松解|粒子|剥除|扩张|电切|PCI|ERCP|EMR|ESD|TACE|支架|骨折|肠道?|肿瘤|[\u4e00-\u9fff]{2})(?:[^,。;、：:]{0,6}?(?<!学)(?<!技)(?<!艺)(?<!美)术(?!前|后(?:病理|复查|改变)|中|式|区|者|语)|手术)"
     r"|(?:切除|根治|置入|植入|剖宫产|剖腹产|搭桥|碎石|摘除|PCI|TACE|清创)(?=后|史|,|。|;)"
 )
-_PERFORMED = re.compile(r"(?<!进)行|予|施|术后|史|曾|做")
-_MINOR = re.compile("闭式引流|活检|穿刺(?!引流)|造影|镜检")
-_PLANNED = re.compile(
+_PERFORMED = regex(r"(?<!进)行|予|施|术后|史|曾|做")
+_MINOR = regex("闭式引流|活检|穿刺(?!引流)|造影|镜检")
+_PLANNED = regex(
     r"拟|为行|将行|建议|要求|为求|进一步|待|需|考虑|择期|准备|未行|拒绝|欲|计划|必要时|评估|指征|预约|可行|排除"
 )
 
@@ -313,6 +314,6 @@ def _was_performed(half: str, match: re.Match[str], within: Span) -> bool:
 
 
 def _injury_told(reading: Reading, past: Section) -> Span | None:
-    told = re.compile(r"(?<!否认)(?<!无)外伤手术史|因[^,。;]{0,6}外伤[^,。;]{0,10}")
+    told = regex(r"(?<!否认)(?<!无)外伤手术史|因[^,。;]{0,6}外伤[^,。;]{0,10}")
     match = told.search(reading.half, *past.body)
     return span_of(match) if match else None

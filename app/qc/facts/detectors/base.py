@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
 from app.records.model import Span
+from app.text.patterns import regex
 from app.text.reading import Reading
 from app.text.sections import Section, is_blank
 
@@ -28,7 +29,7 @@ class Detection(NamedTuple):
 Detector = Callable[[Reading, Section | None], Detection | None]
 DETECTORS: dict[str, Detector] = {}
 
-_CLAUSE = re.compile(r"[^,。;!?\n]+")
+_CLAUSE = regex(r"[^,。;!?\n]+")
 _SENTENCE_ENDS = "。;!?\n"
 _CLAUSE_ENDS = ",。;!?\n"
 
@@ -85,6 +86,4 @@ def _around(half: str, span: Span, within: Span, marks: str) -> Span:
 
 def alternation(terms: Iterable[str]) -> re.Pattern[str]:
     """One search for literal terms, the longest first."""
-    return re.compile(
-        "|".join(re.escape(term) for term in sorted(terms, key=lambda term: (-len(term), term)))
-    )
+    return regex("|".join(re.escape(term) for term in sorted(terms, key=lambda term: (-len(term), term))))

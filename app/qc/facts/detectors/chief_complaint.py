@@ -16,6 +16,7 @@ from app.qc.facts.detectors.base import (
 from app.records.model import Span
 from app.text.assertion import Assertion, find_mentions
 from app.text.lexicons import heads_by_term, load_terms
+from app.text.patterns import regex
 from app.text.reading import Reading
 from app.text.sections import Section
 from app.text.times import find_dates, find_durations
@@ -67,11 +68,11 @@ def chief_complaint_blank(reading: Reading, section: Section | None) -> Detectio
     return Detection(blank, heading(section) if blank else (), "主诉为空" if blank else "")
 
 
-_GESTATION = re.compile(r"(?:孕|停经)[^,。;]{0,6}(?:周|天|月|[*\d])")
-_VAGUE_TIME = re.compile(
+_GESTATION = regex(r"(?:孕|停经)[^,。;]{0,6}(?:周|天|月|[*\d])")
+_VAGUE_TIME = regex(
     r"[数几半多][年月周天日]|[*\dxX一二两三四五六七八九十]+\s*[+余]?\s*(?:年|月|周|天|日|小时|分钟)|^(?:个?月|年|周|天|日)余?前|自幼|自小|出生后|生后|产后|今|昨"
 )
-_MASKED_TIME = re.compile(r"[xX]{1,3}\s*(?:年|月|周|天|日|小时)")
+_MASKED_TIME = regex(r"[xX]{1,3}\s*(?:年|月|周|天|日|小时)")
 
 
 @detector
@@ -111,8 +112,8 @@ def chief_complaint_has_many_symptoms(reading: Reading, section: Section | None)
     return Detection(True, (section.body,), f"有{len(symptoms)}个症状（{'、'.join(symptoms)}）")
 
 
-_PIECE = re.compile(r"[^、,;。.\s伴及和并与]+")
-_NO_SYMPTOM = re.compile(
+_PIECE = regex(r"[^、,;。.\s伴及和并与]+")
+_NO_SYMPTOM = regex(
     r"术|入院|疗|检|发现|确诊|加重|再发|复发|缓解|好转|伤|摔|跌|停经|孕|要求|拟|透|综合|随访|病史?$|癌|瘤|占位|结节|增高|升高|异常|侧|后|前|[*\d]|年|月|周|天|小时"
 )
 
@@ -142,7 +143,7 @@ def chief_complaint_is_colloquial(reading: Reading, section: Section | None) -> 
 
 @cache
 def _colloquial() -> re.Pattern[str]:
-    return re.compile(rf"(?:{alternation(load_terms('colloquial_symptoms')).pattern})(?!痛)")
+    return regex(rf"(?:{alternation(load_terms('colloquial_symptoms')).pattern})(?!痛)")
 
 
 @detector

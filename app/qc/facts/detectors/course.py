@@ -9,12 +9,14 @@ from functools import cache
 
 from app.qc.facts.detectors.base import Detection, detector, is_empty, span_of
 from app.records.model import Span
-from app.text.assertion import Assertion, assertion_at, find_mentions
+from app.text.assertion import Assertion, assertion_at
 from app.text.diagnoses import find_diagnoses
 from app.text.lexicons import load_terms
+from app.text.patterns import regex
 from app.text.quantities import find_quantities
 from app.text.reading import Reading
 from app.text.sections import Section
+from app.text.terms import find_terms
 from app.text.width import half_width
 
 _ENOUGH_CONCRETE = 2
@@ -24,37 +26,35 @@ _SHORTEST_ACCOUNT = 60
 _HEADING = 60
 _LONGEST_REMNANT = 8
 _BARE = frozenset({"手术", "术后", "不适", "好转"})
-_EXAMINATIONS = re.compile(
+_EXAMINATIONS = regex(
     r"CT|MRI|MRA|MRCP|超声|彩超|B超|X线|胸片|心电图|内镜|胃镜|肠镜|造影|病理|血常规|尿常规|肝功|肾功|凝血|电解质|血气|培养|血糖|血脂|心肌酶|肌钙蛋白"
     r"|征阳性|征阴性|征\s*[((]?[+±-]|压痛|反跳痛|啰音|杂音|肌力|瞳孔|切口|引流|愈合|移位|嵌顿|梗死|骨折|穿孔|狭窄|占位"
 )
-_DECISION = re.compile(
+_DECISION = regex(
     r"考虑|分析|提示|原因|建议|意见|加用|停用?|改用?|换用|调整|复查|加查|完善|会诊|手术|鉴别|支持|不支持|警惕|注意"
 )
-_OPEN = re.compile(r"待查|待排|待诊|\?|可能|考虑|原因不明|性质待定")
-_WEIGHED = re.compile(
+_OPEN = regex(r"待查|待排|待诊|\?|可能|考虑|原因不明|性质待定")
+_WEIGHED = regex(
     r"本例|本患者|该患者|患者|本病例|不支持|不符合|可排除|可除外|予以?排除|暂不考虑|与.{0,6}不符"
 )
-_RANK = re.compile("副主任|主任|主治")
-_CLOCK = re.compile(r"\d{1,2}[::时]\d{0,2}")
-_OWN_RISK = re.compile(
+_RANK = regex("副主任|主任|主治")
+_CLOCK = regex(r"\d{1,2}[::时]\d{0,2}")
+_OWN_RISK = regex(
     r"患者|本例|高龄|合并|糖尿病|高血压|冠心病|肥胖|贫血|抗凝|抗血小板|阿司匹林|粘连|肺功能|心功能|肾功能|肝硬化|既往|血糖|血压"
 )
 _LONGEST_EMPTY_NOTE = 160
-_DATES_AND_TITLE = re.compile(
-    r"\d{4}[-年/.]\d{1,2}[-月/.]\d{1,2}日?|\d{1,2}[:时]\d{2}分?|日常病程记录|病程记录"
-)
-_COMPLICATION = re.compile(
+_DATES_AND_TITLE = regex(r"\d{4}[-年/.]\d{1,2}[-月/.]\d{1,2}日?|\d{1,2}[:时]\d{2}分?|日常病程记录|病程记录")
+_COMPLICATION = regex(
     r"(?:突发|突然|术中)(?:大出血|室颤|心室颤动|心搏骤停|心跳骤停|低血压|过敏性休克)|误(?:伤|切|扎)|(?:胆管|输尿管|肠管|膀胱|血管|硬膜)(?:损伤|破裂|撕裂)"
     r"|中转开[腹胸放]"
 )
-_DEALT_WITH = re.compile(
+_DEALT_WITH = regex(
     r"予|给|行|止血|修补|缝合|缝扎|压迫|吻合|输|抢救|复苏|除颤|升压|肾上腺素|麻黄碱|告知|家属|会诊|改|延长切口|处理|恢复|停"
 )
 _REACH_OF_MEASURE = 120
 _OPERATION_ASPECTS = tuple(
     map(
-        re.compile,
+        regex,
         (
             "体位|仰卧|俯卧|侧卧|截石",
             "切口|切开|穿刺|戳孔|入路|置入?镜|进镜|建立气腹",
@@ -79,17 +79,17 @@ def _concrete_terms() -> tuple[str, ...]:
 
 
 def _concrete(reading: Reading, scope: Span) -> tuple[Span, ...]:
-    found = find_mentions(reading.half, _concrete_terms(), scope)
-    words = [mention.span for mention in found if mention.term not in _BARE]
-    exams = [Span(*m.span()) for m in _EXAMINATIONS.finditer(reading.half, scope.start, scope.end)]
-    values = [q.span.shifted(scope.start) for q in find_quantities(scope.of(reading.half))]
+    half = reading.half
+    words = [span for span in find_terms(half, _concrete_terms(), scope) if span.of(half) not in _BARE]
+    exams = [Span(*m.span()) for m in _EXAMINATIONS.finditer(half, scope.start, scope.end)]
+    values = [q.span.shifted(scope.start) for q in find_quantities(scope.of(half))]
     return tuple(sorted({*words, *exams, *values}))
 
 
 @cache
 def _generic() -> re.Pattern[str]:
     phrases = sorted(load_terms("generic_phrases"), key=len, reverse=True)
-    return re.compile("|".join(map(re.escape, phrases)))
+    return regex("|".join(map(re.escape, phrases)))
 
 
 def _says_nothing(text: str) -> bool:

@@ -14,15 +14,16 @@ from app.qc.facts.detectors.base import (
 )
 from app.records.model import Span
 from app.text.lexicons import heads_by_term, load_mapping, load_tree
+from app.text.patterns import regex
 from app.text.reading import Reading
 from app.text.sections import Section
 
-_ITEM = re.compile(r"(?:[^,;。\n'\"\[\]\\()]|\([^()\n]*\)|\[[^\[\]'\"\n]*\]|[()])+")
-_NUMBER = re.compile(r"(?:(?<=\s)|^)(?=\d{1,2}\s*[.、)](?!\d))")
-_LEAD = re.compile(r"^\s*(?:\(?\d{1,2}\s*[.、)]\s*)?")
-_NOISE = re.compile(r"^[\s*rn\d.、]*(?:[\d*]*\s*[月日天年])?[\s*]*$")
-_SIDE = re.compile(r"^\((?:双|左|右|两)[侧眼耳肺]?\)|^(?:双|左|右)侧")
-_NO_CONTENT = re.compile(r"^\(?(?:双|左|右)[侧眼耳]?\)?$")
+_ITEM = regex(r"(?:[^,;。\n'\"\[\]\\()]|\([^()\n]*\)|\[[^\[\]'\"\n]*\]|[()])+")
+_NUMBER = regex(r"(?:(?<=\s)|^)(?=\d{1,2}\s*[.、)](?!\d))")
+_LEAD = regex(r"^\s*(?:\(?\d{1,2}\s*[.、)]\s*)?")
+_NOISE = regex(r"^[\s*rn\d.、]*(?:[\d*]*\s*[月日天年])?[\s*]*$")
+_SIDE = regex(r"^\((?:双|左|右|两)[侧眼耳肺]?\)|^(?:双|左|右)侧")
+_NO_CONTENT = regex(r"^\(?(?:双|左|右)[侧眼耳]?\)?$")
 
 
 class Diagnosis(NamedTuple):
@@ -92,8 +93,8 @@ def admission_diagnosis_without_content(reading: Reading, section: Section | Non
     return Detection(False)
 
 
-_WAITS = re.compile(r"待查|原因待|查因|待诊")
-_NAMES_DISEASE = re.compile(r"(?:待查|原因|查因|待诊)\s*[:(]?\s*[^\s:,。;()??]{2,}|[??]")
+_WAITS = regex(r"待查|原因待|查因|待诊")
+_NAMES_DISEASE = regex(r"(?:待查|原因|查因|待诊)\s*[:(]?\s*[^\s:,。;()??]{2,}|[??]")
 
 
 @detector
@@ -124,9 +125,9 @@ def _symptom_names() -> frozenset[str]:
 
 # --- order ------------------------------------------------------------------------------------------------
 
-_SECONDARY = re.compile(r"继发(?:性)?恶性肿瘤|转移(?:瘤|癌|性)")
-_PRIMARY = re.compile(r"恶性肿瘤|癌(?!症?家族)|肉瘤")
-_NOT_PRIMARY = re.compile(r"继发|转移|史|化疗|化学治疗|放疗|靶向|术后|治疗|随访|免疫")
+_SECONDARY = regex(r"继发(?:性)?恶性肿瘤|转移(?:瘤|癌|性)")
+_PRIMARY = regex(r"恶性肿瘤|癌(?!症?家族)|肉瘤")
+_NOT_PRIMARY = regex(r"继发|转移|史|化疗|化学治疗|放疗|靶向|术后|治疗|随访|免疫")
 
 
 @detector
@@ -172,7 +173,7 @@ def _secondary_first(listed: tuple[Diagnosis, ...]) -> tuple[Diagnosis, Diagnosi
 
 # --- names ------------------------------------------------------------------------------------------------
 
-_ABBREVIATION = re.compile(r"[A-Z]{2,6}\d?")
+_ABBREVIATION = regex(r"[A-Z]{2,6}\d?")
 
 
 @detector

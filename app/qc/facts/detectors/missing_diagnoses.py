@@ -21,6 +21,7 @@ from app.qc.facts.detectors.past_history import chronic_diseases
 from app.records.model import Span
 from app.text.assertion import Assertion, assertion_at
 from app.text.lexicons import heads_by_term, load_mapping, load_tree
+from app.text.patterns import regex
 from app.text.reading import Reading
 from app.text.sections import Section
 
@@ -65,13 +66,13 @@ def _diseases(reading: Reading, listed: str) -> Iterator[_Missing]:
                 yield _Missing(mention.term, mention.span)
 
 
-_TEST = re.compile(r"表面|[eE核]?抗[原体]|相关抗|标[志记]物|两对半|[五六]项|DNA|筛查|疫苗|家族")
+_TEST = regex(r"表面|[eE核]?抗[原体]|相关抗|标[志记]物|两对半|[五六]项|DNA|筛查|疫苗|家族")
 
 
 @cache
 def _covering(family: str) -> re.Pattern[str]:
     patterns = load_mapping("diagnosis_synonyms").get(family, ())
-    return re.compile("|".join((re.escape(family), *patterns)))
+    return regex("|".join((re.escape(family), *patterns)))
 
 
 def _conclusions(reading: Reading, listed: str) -> Iterator[_Missing]:
@@ -96,7 +97,7 @@ def _said(reading: Reading, section: Section, name: str) -> Span | None:
 
 @cache
 def _finding_pattern(name: str, kind: str) -> re.Pattern[str]:
-    return re.compile("|".join((re.escape(name), *load_tree("findings")[name][kind])))
+    return regex("|".join((re.escape(name), *load_tree("findings")[name][kind])))
 
 
 def _told_in(reading: Reading, *names: str) -> Iterator[Section]:

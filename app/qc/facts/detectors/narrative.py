@@ -1,16 +1,16 @@
 """Facts of how 现病史 is told: in the order of time, and with the patient's words in quotation marks."""
 
-import re
 from itertools import pairwise
 
 from app.qc.facts.detectors.base import Detection, clause_around, detector, sentence_around, span_of
 from app.qc.facts.detectors.present_illness import course
 from app.records.model import Span
+from app.text.patterns import regex
 from app.text.reading import Reading
 from app.text.sections import Section
 from app.text.times import find_durations
 
-_LOOKS_BACK = re.compile("追问|追溯|回顾|既往|曾|此前|先前|更早|病史|以往|平素|术后|孕")
+_LOOKS_BACK = regex("追问|追溯|回顾|既往|曾|此前|先前|更早|病史|以往|平素|术后|孕")
 _MARGIN = 1.5
 
 
@@ -36,9 +36,9 @@ def _says_so(reading: Reading, told: Span, span: Span) -> bool:
     return bool(_LOOKS_BACK.search(reading.half, max(told.start, sentence.start - 12), sentence.end))
 
 
-_ELSEWHERE = re.compile(r"外院|院外|当地|诊所|卫生[院所室]|(?<!我)(?<!本)(?<!住)(?<!出)(?<!入)医院")
-_NAMED_DIAGNOSIS = re.compile(r"诊断(?:为|考虑|是)?:?(?=[^“”\"'‘,。;:明不依标意]{2})")
-_QUOTES = re.compile("[“”\"'‘’「」]")
+_ELSEWHERE = regex(r"外院|院外|当地|诊所|卫生[院所室]|(?<!我)(?<!本)(?<!住)(?<!出)(?<!入)医院")
+_NAMED_DIAGNOSIS = regex(r"诊断(?:为|考虑|是)?:?(?=[^“”\"'‘,。;:明不依标意]{2})")
+_QUOTES = regex("[“”\"'‘’「」]")
 
 
 @detector

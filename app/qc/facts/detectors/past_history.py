@@ -17,6 +17,7 @@ from app.qc.facts.detectors.diagnosis_list import diagnoses_of
 from app.records.model import Span
 from app.text.assertion import Assertion, Mention, find_mentions
 from app.text.lexicons import heads_by_term, load_terms
+from app.text.patterns import regex
 from app.text.reading import Reading
 from app.text.sections import Section
 
@@ -48,13 +49,13 @@ def diagnosed_disease_untold(reading: Reading, section: Section | None) -> Detec
 
 
 _NAMED = {
-    "高血压": re.compile("血压"),
-    "糖尿病": re.compile("血糖|多饮"),
-    "冠心病": re.compile("胸闷|胸痛|心悸|心前区"),
-    "慢性阻塞性肺疾病": re.compile("咳|喘|气促|气急|呼吸"),
-    "慢性胃炎": re.compile("腹|胃|恶心|呕|酸|嗳|黑便|剑突"),
-    "慢性肾脏病": re.compile("肌酐|肾功能|尿|水肿|浮肿|透析"),
-    "脑梗死": re.compile("头|晕|无力|麻木|言语|偏瘫|口角"),
+    "高血压": regex("血压"),
+    "糖尿病": regex("血糖|多饮"),
+    "冠心病": regex("胸闷|胸痛|心悸|心前区"),
+    "慢性阻塞性肺疾病": regex("咳|喘|气促|气急|呼吸"),
+    "慢性胃炎": regex("腹|胃|恶心|呕|酸|嗳|黑便|剑突"),
+    "慢性肾脏病": regex("肌酐|肾功能|尿|水肿|浮肿|透析"),
+    "脑梗死": regex("头|晕|无力|麻木|言语|偏瘫|口角"),
 }
 """Diseases that a history names; what of 主诉 (for the kidney: of the whole note) may have led to them just now."""
 
@@ -64,7 +65,7 @@ def _explained(family: str, reading: Reading) -> bool:
     return bool(_NAMED[family].search(where))
 
 
-_NOT_A_DISEASE = re.compile("最高血压|糖尿病(?:性|肾病|足|视网膜|周围)")
+_NOT_A_DISEASE = regex("最高血压|糖尿病(?:性|肾病|足|视网膜|周围)")
 
 
 _CURED_BY_SURGERY = frozenset(
@@ -79,7 +80,7 @@ _CURED_BY_SURGERY = frozenset(
         "腰椎间盘突出",
     }
 )
-_OPERATED = re.compile(r"[”\"]?[^,。;]{0,20}(?:手术|术|切除)")
+_OPERATED = regex(r"[”\"]?[^,。;]{0,20}(?:手术|术|切除)")
 
 
 def chronic_diseases(half: str, within: Span) -> Iterator[Mention]:
@@ -99,13 +100,13 @@ def _told(text: str) -> set[str]:
     return {heads[m.term] for m in found if m.assertion is not Assertion.ABSENT}
 
 
-_DRUG_ACCOUNT = re.compile(
+_DRUG_ACCOUNT = regex(
     r"不详|见现病史|未再?发作?|治愈|已愈|未(?:服|用|治|予|行|正规|规律|系统)|无需|(?:口服|服用|服|吃|使用|予|应用|注射|皮下)[^。;]{0,40}"
     r"(?:mg|[\d*]\s*g|[\d*半一二两]\s*(?:片|粒|#|支|丸|袋|颗)|IU|[\d*]\s*[Uu]|单位|ml)"
 )
-_DRUG = re.compile(r"服|吃|用|予|注射|治疗|控制|降[压糖脂]")
+_DRUG = regex(r"服|吃|用|予|注射|治疗|控制|降[压糖脂]")
 _NOT_TREATED_ALIKE = frozenset({"恶性肿瘤"})
-_JOINED = re.compile(r"[、及和与,“”\"'病史\s]*")
+_JOINED = regex(r"[、及和与,“”\"'病史\s]*")
 
 
 @detector
@@ -149,7 +150,7 @@ def _accounts(
         yield group, Span(group[-1].span.end, min(end, next_start))
 
 
-_OPERATION_ACCOUNT = re.compile(r"见现病史|麻醉|全麻|局麻|腰麻|硬膜外|不详")
+_OPERATION_ACCOUNT = regex(r"见现病史|麻醉|全麻|局麻|腰麻|硬膜外|不详")
 _GENERAL = ("手术", "切除")
 
 

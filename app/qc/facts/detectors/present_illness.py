@@ -19,6 +19,7 @@ from app.qc.facts.detectors.chief_complaint import Complaint, complaints, parts
 from app.records.model import Span
 from app.text.assertion import Assertion, Mention, assertion_at, find_mentions
 from app.text.lexicons import heads_by_term, load_mapping, load_terms, load_tree
+from app.text.patterns import regex
 from app.text.reading import Reading
 from app.text.sections import Section
 
@@ -45,7 +46,7 @@ def course(reading: Reading, section: Section) -> Span:
 # --- general condition ------------------------------------------------------------------------------------
 
 _EXCRETION = ("大便", "小便")
-_STATE_OF_EXCRETION = re.compile(
+_STATE_OF_EXCRETION = regex(
     r"正常|如常|尚可|可|无异常|无殊|无明显|调|无改变|无变化|规律|通畅|未见|软|干结|未解|尚好|良好|同前|无特殊"
 )
 
@@ -85,10 +86,10 @@ def illness_tells_of_symptoms(reading: Reading, section: Section | None) -> Dete
 
 # --- onset ------------------------------------------------------------------------------------------------
 
-_AFTER = re.compile(
+_AFTER = regex(
     r"([^,。;]{1,14})后[^,。;]{0,8}?(?:出现|感|觉|发现|发生|开始|致|突|即|逐渐|渐|诉|自|反复|间断|阵|始|疼|痛|晕)"
 )
-_FOUND_BY_EXAM = re.compile(r"检查|体检|查体|产检|复查|筛查|查出|确诊|诊断|(?<![后时自])发现")
+_FOUND_BY_EXAM = regex(r"检查|体检|查体|产检|复查|筛查|查出|确诊|诊断|(?<![后时自])发现")
 FINDINGS = frozenset(
     {
         "停经",
@@ -132,7 +133,7 @@ def trigger_recorded(reading: Reading, section: Section | None) -> Detection:
     return Detection(False, (onset,), f"没有写{named}的诱因")
 
 
-_NO_TRIGGER = re.compile(r"无[^,。;]{0,6}(?:诱因|原因)|不慎")
+_NO_TRIGGER = regex(r"无[^,。;]{0,6}(?:诱因|原因)|不慎")
 _OPENING = 60
 
 
@@ -242,7 +243,7 @@ _MOST_PLACES = 20
 @cache
 def _loosely(name: str) -> re.Pattern[str] | None:
     pattern = load_tree("symptom_attributes")["also_told_as"].get(name)
-    return re.compile(pattern) if pattern else None
+    return regex(pattern) if pattern else None
 
 
 def _is_pain(family: str) -> bool:
@@ -259,4 +260,4 @@ def _surroundings(reading: Reading, section: Section, span: Span) -> Span:
 
 @cache
 def _pattern(lexicon: str, name: str) -> re.Pattern[str]:
-    return re.compile("|".join(load_mapping(lexicon)[name]))
+    return regex("|".join(load_mapping(lexicon)[name]))
