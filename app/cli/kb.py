@@ -18,7 +18,13 @@ if TYPE_CHECKING:
 
 kb_app = typer.Typer(no_args_is_help=True, help="知识库：检索法规条款，加入本院文件。")
 
-LEVEL_NAMES = {"national": "国家", "provincial": "省级或惯例", "hospital": "本院", "inferred": "推论"}
+LEVEL_NAMES = {
+    "national": "国家",
+    "provincial": "省级或惯例",
+    "hospital": "本院",
+    "inferred": "推论",
+    "guideline": "指南摘要",
+}
 
 
 FormatOption = Annotated[Format, typer.Option("--format", help="输出格式；程序读取用 json。")]
@@ -96,9 +102,9 @@ def list_(output_format: FormatOption = Format.TEXT) -> None:
 
 
 def _knowledge_base() -> "KnowledgeBase":
-    from retrieval.search import KnowledgeBase
+    from retrieval.opening import open_knowledge
 
-    return KnowledgeBase(load_settings().data_dir / "kb")
+    return open_knowledge(load_settings())
 
 
 @contextmanager
