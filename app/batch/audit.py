@@ -24,7 +24,7 @@ def audit(
     settings: Settings,
     *,
     use_model: bool,
-    workers: int,
+    workers: int | None,
     resume: bool,
     on_progress: OnProgress,
 ) -> Statistics:

@@ -1,6 +1,7 @@
-"""Records checked on several cores, given back in the order of the input."""
+"""Records checked on several cores, or by a cluster, given back in the order of the input."""
 
 import multiprocessing
+import os
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
@@ -25,13 +26,25 @@ class Answered(NamedTuple):
 
 
 def checked(
-    sources: Iterable[Source], settings: Settings, *, use_model: bool, workers: int
+    sources: Iterable[Source], settings: Settings, *, use_model: bool, workers: int | None
 ) -> Iterator[Answered]:
     """Check the sources; the order of the input is kept, so that a run has one result whatever the workers.
 
     At most a few sources a worker are in memory at any time. A record that ends its process (memory, a
-    fault of a library) is a ``Problem``; the run goes on with a new process.
+    fault of a library) is a ``Problem``; the run goes on with a new process. ``workers``: one a core of this
+    machine, or of the cluster that the settings name, where ``None``.
+
+    Raises:
+        UserError: rules, model or cluster cannot be used.
     """
+    if settings.cluster:
+        from app.batch.cluster import checked_on_cluster
+
+        yield from checked_on_cluster(
+            sources, settings, settings.cluster, use_model=use_model, workers=workers
+        )
+        return
+    workers = workers or os.cpu_count() or 1
     if workers == 1:
         with open_checker(settings, use_model=use_model) as checker:
             worker = Worker(checker)
@@ -84,8 +97,7 @@ class _Pool:
             answer = self._executor.submit(check_in_process, source).result()
         except BrokenProcessPool:
             self._renew()
-            reason = f"检查 {source.place} 的进程异常退出（可能是内存不足），请单独检查这份病历。"
-            answer = Problem("failed", reason)
+            answer = ended_its_process(source)
         self._waiting = deque((s, f if _is_answered(f) else self._submit(s)) for s, f in self._waiting)
         return answer
 
@@ -100,6 +112,12 @@ class _Pool:
             initializer=start_process,
             initargs=self._start,
         )
+
+
+def ended_its_process(source: Source) -> Problem:
+    """What a record is told that its process did not outlive."""
+    reason = f"检查 {source.place} 的进程异常退出（可能是内存不足），请单独检查这份病历。"
+    return Problem("failed", reason)
 
 
 def _is_answered(future: Future[Answer]) -> bool:

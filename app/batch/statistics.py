@@ -3,6 +3,7 @@
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import NamedTuple
 
 from app.batch.store import Entry, Store
@@ -194,8 +195,12 @@ class Statistics:
         rows += [self._quality_row(*group, part) for group, part in sorted(self.groups.items())]
         return tuple(rows)
 
+    @cached_property
+    def _dimensions_by_rule(self) -> Mapping[str, str]:
+        return dimensions_by_rule(self.dimensions, [rule.code for rule in self.rules])
+
     def _quality_row(self, department: str, month: str, part: Part) -> QualityRow:
-        by_rule = dimensions_by_rule(self.dimensions, [rule.code for rule in self.rules])
+        by_rule = self._dimensions_by_rule
         tallies = dict.fromkeys((dimension.code for dimension in self.dimensions), Tally())
         for count in self.rule_counts(part):
             dimension = by_rule.get(count.rule.code)

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
 from urllib.parse import urlsplit
 
@@ -145,6 +146,7 @@ class LanguageModel:
         timeout_seconds: float,
         context_tokens: int | None = None,
         constrain: Constraint = json_schema_format,
+        extra_fields: Mapping[str, Any] = MappingProxyType({}),
         tokenize: Callable[[str], int] | None = None,
         one_at_a_time: bool = False,
     ) -> None:
@@ -158,6 +160,7 @@ class LanguageModel:
             timeout_seconds: limit of one call.
             context_tokens: see the class.
             constrain: turns a JSON schema into the request fields that enforce it on this engine.
+            extra_fields: what every request to this engine carries besides.
             tokenize: counts the tokens of a text exactly; raises ``OSError`` when it cannot.
             one_at_a_time: queue calls here, where waiting does not count towards the time limit.
         """
@@ -167,6 +170,7 @@ class LanguageModel:
         self.identity = identity
         self.context_tokens = context_tokens
         self._constrain = constrain
+        self._extra_fields = extra_fields
         self._tokenize = tokenize
         self._timeout_seconds = timeout_seconds
         self._turn: AbstractContextManager[object] = threading.Lock() if one_at_a_time else nullcontext()
@@ -229,11 +233,12 @@ class LanguageModel:
 
     def _request_fields(self, schema: Schema | None, max_tokens: int) -> dict[str, Any]:
         # Sent as plain body fields: langchain's own response_format path raises on truncated answers.
+        fields = {"max_tokens": max_tokens, **self._extra_fields}
         if schema is None:
-            return {"max_tokens": max_tokens}
+            return fields
         try:
             jsonschema.Draft202012Validator.check_schema(schema)
-            return {"max_tokens": max_tokens} | self._constrain(schema)
+            return fields | self._constrain(schema)
         except (jsonschema.SchemaError, ValueError) as error:
             raise ModelFailure("invalid", "答复格式的约定本身有误") from error
 
@@ -349,11 +354,8 @@ def _token_chances(text: str, logprobs: object) -> Iterator[TokenChance]:
         entries = _Logprobs.model_validate(logprobs).content or []
     except ValidationError:
         return
-    whole = text.encode("utf-8", "surrogatepass")
-    if b"".join(entry.raw for entry in entries) != whole:
-        return
     begun = 0
-    for entry in entries:
+    for entry in _spelling(entries, text.encode("utf-8", "surrogatepass")):
         raw = entry.raw
         if raw:
             yield TokenChance(
@@ -365,6 +367,20 @@ def _token_chances(text: str, logprobs: object) -> Iterator[TokenChance]:
                 ),
             )
         begun += sum(not _is_inside_character(byte) for byte in raw)
+
+
+def _spelling(entries: Sequence[_LogprobEntry], whole: bytes) -> Sequence[_LogprobEntry]:
+    """The entries that spell ``whole``, or none.
+
+    vLLM appends the token that ends the turn, and shows nothing of one that is cut inside a character: what was
+    chosen there, and hence its probability, cannot be told.
+    """
+    spelt = b"".join(entry.raw for entry in entries)
+    if len(entries) > 1 and spelt == whole + entries[-1].raw:
+        entries = entries[:-1]
+    elif spelt != whole:
+        return ()
+    return () if any(not entry.raw for entry in entries[:-1]) else entries
 
 
 def _is_inside_character(byte: int) -> bool:

@@ -11,13 +11,17 @@ import httpx
 
 from app.errors import UserError
 from app.llm.catalogue import ModelSpec, ModelState, model_folder, model_spec, model_state
-from app.llm.client import LanguageModel, Schema, is_loopback
+from app.llm.client import LanguageModel, Schema, is_loopback, json_schema_format
 from app.settings import Settings
 
 _LOOPBACK = "127.0.0.1"
 _PROBE_TIMEOUT_SECONDS = 5.0
 _PROMPT_CACHE_MIB = 256  # two full contexts of the default model
 _SILENT = -1
+# Models that think aloud by default (Qwen3) would spend the answer's tokens on it. Other servers than these, named as
+# they call themselves in their list of models, may refuse a field that they do not know.
+_NO_THINKING = {"chat_template_kwargs": {"enable_thinking": False}}
+_TAKE_TEMPLATE_FIELDS = frozenset({"llamacpp", "vllm"})
 _COMPACT = {"x-guidance": {"whitespace_flexible": False, "item_separator": ",", "key_separator": ":"}}
 
 
@@ -35,7 +39,8 @@ class EmbeddedServer(NamedTuple):
 
 class _Remote(NamedTuple):
     model_name: str
-    context_tokens: int | None
+    context_tokens: int | None = None
+    engine: str = ""
 
 
 @contextmanager
@@ -72,7 +77,7 @@ def embedded_server(settings: Settings, *, api_key: str, port: int = 0) -> Itera
         UserError: the catalogue has no such model.
     """
     spec = model_spec(settings.model)
-    path = _model_file(spec, model_folder(settings))
+    path = verified_file(spec, model_folder(settings))
     try:
         server = _start(spec, path, settings, api_key, port)
     except RuntimeError as error:
@@ -94,7 +99,12 @@ def compact_grammar(schema: Schema) -> dict[str, Any]:
     return {"grammar": json_schema_to_grammar(dict(schema) | _COMPACT)}
 
 
-def _model_file(spec: ModelSpec, folder: Path) -> Path:
+def verified_file(spec: ModelSpec, folder: Path) -> Path:
+    """The file of a model in ``folder``, its checksum verified.
+
+    Raises:
+        ModelUnavailable: it is missing or corrupt, or cannot be read.
+    """
     path = folder / spec.file
     try:
         state = model_state(spec, folder)
@@ -158,6 +168,8 @@ def _remote_model(settings: Settings) -> LanguageModel:
         api_key=settings.model_api_key,
         timeout_seconds=settings.model_timeout_seconds,
         context_tokens=remote.context_tokens,
+        constrain=compact_grammar if remote.engine == "llamacpp" else json_schema_format,
+        extra_fields=_NO_THINKING if remote.engine in _TAKE_TEMPLATE_FIELDS else {},
     )
 
 
@@ -174,19 +186,22 @@ def _probe(base_url: str, settings: Settings) -> _Remote:
         raise ModelUnavailable(f"模型服务 {base_url} 不接受密钥，请检查 BINGLI_MODEL_API_KEY。")
     models = _listed_models(response)
     if settings.model_name is not None:
-        return _Remote(settings.model_name, models.get(settings.model_name))
+        return models.get(settings.model_name, _Remote(settings.model_name))
     if not models:
         raise ModelUnavailable(
             f"模型服务 {base_url} 没有列出模型，请检查网址，或用 BINGLI_MODEL_NAME 指定模型名。"
         )
-    return _Remote(*next(iter(models.items())))
+    return next(iter(models.values()))
 
 
-def _listed_models(response: httpx.Response) -> dict[str, int | None]:
-    """The listed models with their context lengths, as vLLM and llama.cpp give them."""
+def _listed_models(response: httpx.Response) -> dict[str, _Remote]:
+    """The listed models by name, with context length and engine as vLLM and llama.cpp give them."""
     try:
         entries = response.raise_for_status().json()["data"]
-        return {str(entry["id"]): _context_tokens(entry) for entry in entries}
+        return {
+            str(entry["id"]): _Remote(str(entry["id"]), _context_tokens(entry), str(entry.get("owned_by")))
+            for entry in entries
+        }
     except (httpx.HTTPStatusError, ValueError, KeyError, TypeError):
         return {}
 

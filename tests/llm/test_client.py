@@ -164,6 +164,13 @@ def test_the_request_asks_for_one_reproducible_constrained_answer() -> None:
     assert request["response_format"]["json_schema"]["schema"] == VERDICT
 
 
+@pytest.mark.parametrize("schema", [None, VERDICT])
+def test_every_request_carries_the_fields_of_its_engine(schema: object) -> None:
+    with ModelServer(Reply('{"v":"T","s":[]}')) as server:
+        connected(server.url, extra_fields={"a": 1}).answer(PROMPT, VALUES, schema=schema, max_tokens=20)
+    assert server.requests[0]["a"] == 1
+
+
 def test_free_text_is_asked_for_without_a_constraint() -> None:
     with ModelServer(Reply("好")) as server:
         connected(server.url).answer(PROMPT, VALUES, schema=None, max_tokens=5)
@@ -314,6 +321,33 @@ def test_tokens_cut_inside_a_character_start_at_that_character() -> None:
 def test_log_probabilities_that_do_not_spell_the_text_are_left_aside(logprobs: object) -> None:
     body = {"choices": [{"message": {"role": "assistant", "content": "好"}, "logprobs": logprobs}]}
     assert ask(Reply(body=json.dumps(body)), schema=None).tokens == ()
+
+
+END = {"token": "<|im_end|>", "bytes": list(b"<|im_end|>"), "logprob": 0.0}
+HIDDEN = {
+    "token": "",
+    "bytes": [],
+    "logprob": -1.5,
+}  # what vLLM shows of a token that is cut inside a character
+YES = {"token": "是", "bytes": list("是".encode()), "logprob": -0.5}
+
+
+@pytest.mark.parametrize(
+    ("content", "texts"),
+    [
+        pytest.param([YES, END], ["是"], id="the end of the turn is no text"),
+        pytest.param([YES, END, END], [], id="and comes once"),
+        pytest.param([END], [], id="no text at all"),
+        pytest.param([HIDDEN, YES, END], [], id="the choice was made in a token that is not shown"),
+        pytest.param([YES, HIDDEN], ["是"], id="nothing is chosen after the end"),
+    ],
+)
+def test_tokens_that_the_text_does_not_show(content: list[dict[str, object]], texts: list[str]) -> None:
+    body = {
+        "choices": [{"message": {"role": "assistant", "content": "是"}, "logprobs": {"content": content}}]
+    }
+    answer = ask(Reply(body=json.dumps(body)), schema=None)
+    assert [token.text for token in answer.tokens] == texts
 
 
 @given(st.lists(st.text(alphabet="患者，。 3℃a𬌗", min_size=1, max_size=3), max_size=6))

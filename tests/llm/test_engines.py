@@ -41,6 +41,29 @@ def test_the_settings_can_name_the_servers_model(tmp_path: Path, models: list[st
     assert server.requests[0]["model"] == "second"
 
 
+@pytest.mark.parametrize(
+    ("owner", "constraint", "is_told_not_to_think"),
+    [
+        ("vllm", "response_format", True),
+        ("llamacpp", "grammar", True),
+        ("somebody", "response_format", False),
+    ],
+)
+def test_each_engine_is_asked_in_its_own_way(
+    tmp_path: Path, owner: str, constraint: str, is_told_not_to_think: bool
+) -> None:
+    schema = {"type": "string", "enum": ["是", "否"]}
+    with (
+        ModelServer(Reply('"是"'), owner=owner) as server,
+        open_model(settings(tmp_path, model=server.url)) as model,
+    ):
+        assert model.answer(PROMPT, {"q": "？"}, schema=schema, max_tokens=5).data == "是"
+    (request,) = server.requests
+    assert {"response_format", "grammar"} & request.keys() == {constraint}
+    fields = {"chat_template_kwargs": {"enable_thinking": False}} if is_told_not_to_think else {}
+    assert {name: request[name] for name in request if name == "chat_template_kwargs"} == fields
+
+
 def test_a_server_without_models_is_unavailable(tmp_path: Path) -> None:
     with (
         ModelServer(models=[]) as server,
@@ -91,7 +114,7 @@ def test_a_file_that_the_engine_cannot_load_is_unavailable(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "garbage.gguf").write_bytes(GARBAGE)
-    monkeypatch.setattr(engines, "_model_file", lambda spec, folder: tmp_path / "garbage.gguf")
+    monkeypatch.setattr(engines, "verified_file", lambda spec, folder: tmp_path / "garbage.gguf")
     with pytest.raises(ModelUnavailable, match="无法载入"), open_model(settings(tmp_path)):
         pass
     assert capfd.readouterr() == ("", "")
