@@ -8,12 +8,13 @@ from typing import Any, NamedTuple
 from pydantic import BaseModel, Field
 
 from app.errors import UserError
+from app.qc.calibration import require_enough
 from app.qc.logic import Truth
 from app.qc.specialty.conditions import Statement
-from app.qc.specialty.fitting import Example
+from app.qc.specialty.fitting import Example, cross_validate
 from app.qc.specialty.indicator import Indicators
 from app.qc.specialty.judging import IndicatorJudge
-from eval.intervals import wilson
+from eval.intervals import clustered, wilson
 from eval.labelled import Shape, parsed, validated
 
 _SHAPE = Shape("cmqcic", "取值不对", "unique_id、patient note、facts 和 label（Yes 或 No）", "条目")
@@ -71,6 +72,7 @@ class Evaluation(NamedTuple):
         names = dict.fromkeys(each.item.indicator for each in self.judged)
         return {
             **_scores(self.judged),
+            "interval_by_indicator": self._interval_by_indicator(names),
             "confusion": _confusion(self.judged),
             "fact_accuracy": _share(sum(facts), len(facts)),
             "fact_n": len(facts),
@@ -79,6 +81,14 @@ class Evaluation(NamedTuple):
                 name: _scores([each for each in self.judged if each.item.indicator == name]) for name in names
             },
         }
+
+    def _interval_by_indicator(self, names: Iterable[str]) -> list[float]:
+        """The interval of the accuracy with the indicators as clusters: what holds for other indicators."""
+        right = [
+            [e.value is e.item.is_yes for e in self.judged if e.item.indicator == name] for name in names
+        ]
+        low, high = clustered([sum(each) for each in right], [len(each) for each in right])
+        return [round(low, 4), round(high, 4)]
 
 
 def load_items(path: Path) -> tuple[LabelledItem, ...]:
@@ -113,6 +123,37 @@ def judge(judge_of: IndicatorJudge, items: Iterable[LabelledItem]) -> Iterator[J
             if verdict.statement in truths
         )
         yield Judged(item, decision.value, right, decision.engine)
+
+
+def judge_unseen(
+    judge_of: IndicatorJudge, items: Sequence[LabelledItem], folds: int | None
+) -> Iterator[Judged]:
+    """Judge every item by a fit that has not seen it; see ``cross_validate`` for ``folds``.
+
+    An item that the model did not answer is undetermined.
+
+    Raises:
+        UserError: there is too little to fit on.
+    """
+    learnt = list(examples(judge_of, items))
+    usable = [i for i, each in enumerate(learnt) if is_usable(judge_of, each)]
+    chosen = [learnt[i] for i in usable]
+    require_enough([each.label for each in chosen], [each.group for each in chosen])
+    predictions = dict(zip(usable, cross_validate(chosen, folds), strict=True))
+    for i, item in enumerate(items):
+        predicted = predictions.get(i)
+        if predicted is None:
+            yield Judged(item, None, (), "llm")
+            continue
+        right = tuple(
+            (predicted.statements[statement] >= 0.5) == truth for statement, truth in learnt[i].facts.items()
+        )
+        yield Judged(item, predicted.probability >= 0.5, right, "llm" if learnt[i].observed.asked else "rule")
+
+
+def is_usable(judge_of: IndicatorJudge, example: Example) -> bool:
+    """Whether all that the judge asks of a note was answered; the others cannot be fitted together with it."""
+    return example.observed.asked or judge_of.engine is None
 
 
 def examples(judge_of: IndicatorJudge, items: Iterable[LabelledItem]) -> Iterator[Example]:

@@ -1,5 +1,5 @@
 """Confidence intervals, as the application itself computes them."""
 
-from app.qc.intervals import Interval, wilson
+from app.qc.intervals import Interval, clustered, wilson
 
-__all__ = ["Interval", "wilson"]
+__all__ = ["Interval", "clustered", "wilson"]

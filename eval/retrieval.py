@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import NamedTuple, get_args
+from typing import Any, NamedTuple, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
@@ -29,6 +29,17 @@ class Recall(NamedTuple):
     value: float
     interval: Interval
 
+    def as_json(self) -> dict[str, Any]:
+        """Rounded to four digits."""
+        return {
+            "value": round(self.value, 4),
+            "interval": [round(self.interval.low, 4), round(self.interval.high, 4)],
+        }
+
+    def as_text(self) -> str:
+        """The same for a reader."""
+        return f"{self.value:.3f}（{self.interval.low:.2f}–{self.interval.high:.2f}）"
+
 
 class MethodScores(NamedTuple):
     """One method's scores; ``mrr`` counts an answer below rank 10 as not found; ``missed``: not among the first 5."""
@@ -44,6 +55,30 @@ class RetrievalReport(NamedTuple):
 
     n: int
     methods: dict[Method, MethodScores]
+
+    def as_json(self) -> dict[str, Any]:
+        """The object that ``bingli eval retrieval`` prints; shares are rounded to four digits."""
+        return {
+            "n": self.n,
+            "methods": {
+                method: {
+                    "recall_at_1": scores.recall_at_1.as_json(),
+                    "recall_at_5": scores.recall_at_5.as_json(),
+                    "mrr": round(scores.mrr, 4),
+                    "missed": list(scores.missed),
+                }
+                for method, scores in self.methods.items()
+            },
+        }
+
+    def as_text(self) -> str:
+        """The same for a reader."""
+        lines = [f"问句 {self.n} 个", "方法　recall@1（95% 区间）　recall@5（95% 区间）　MRR"]
+        lines += [
+            f"{method}　{scores.recall_at_1.as_text()}　{scores.recall_at_5.as_text()}　{scores.mrr:.3f}"
+            for method, scores in self.methods.items()
+        ]
+        return "\n".join(lines)
 
 
 def load_questions(file: Path = QUESTIONS) -> tuple[Question, ...]:

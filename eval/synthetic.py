@@ -19,13 +19,14 @@ _FIXED = {
     "plan": "拟在椎管内麻醉下行{side}股骨转子间骨折闭合复位髓内钉内固定术。",
     "anesthesia": "椎管内麻醉。",
 }
-_LABS = (
-    ("血常规", "白细胞", "×10^9/L", "3.5-9.5"),
-    ("血常规", "血红蛋白", "g/L", "115-150"),
-    ("生化", "钾", "mmol/L", "3.5-5.3"),
-    ("生化", "肌酐", "μmol/L", "57-97"),
-    ("凝血功能", "D-二聚体", "mg/L", "0-0.5"),
-)
+_LABS = {
+    "wbc": ("血常规", "白细胞", "×10^9/L", "3.5-9.5", (3.6, 9.4), 1),
+    "hb": ("血常规", "血红蛋白", "g/L", "115-150", (116, 149), 0),
+    "k": ("生化", "钾", "mmol/L", "3.5-5.3", (3.6, 5.2), 1),
+    "cr": ("生化", "肌酐", "μmol/L", "57-97", (58, 96), 0),
+    "dd": ("凝血功能", "D-二聚体", "mg/L", "0-0.5", (0.1, 0.4), 1),
+}
+_OPENED = 0.5
 _DRUGS = (
     ("氨氯地平片", 5, "mg", "口服", "qd"),
     ("低分子肝素钙注射液", 4000, "IU", "皮下注射", "qd"),
@@ -37,7 +38,8 @@ _DRUGS = (
 def synthetic_stay(number: int) -> dict[str, Any]:
     """The stay with this number, always the same: 20 documents, about 20,000 characters, every kind of data.
 
-    The text is put together from invented sentences; it reads like a record and says nothing true of anyone.
+    The text is put together from invented sentences, with names, numbers, openings and choice of words drawn anew,
+    so that hardly a sentence returns in another stay; it reads like a record and says nothing true of anyone.
     """
     return _Stay(number).record()
 
@@ -48,11 +50,15 @@ class _Stay:
         self._random = random.Random(number)  # noqa: S311 - repeatable, not secret
         self._admitted_at = _START + timedelta(hours=7 * (number % 4000))
         self._side = self._random.choice("左右")
+        self._values = {
+            name: f"{self._random.uniform(*bounds):.{decimals}f}"
+            for name, (*_, bounds, decimals) in _LABS.items()
+        }
 
     def record(self) -> dict[str, Any]:
         """The whole stay."""
         data = _data()
-        name = self._random.choice(data["names"])
+        name = self._one("surnames") + self._one("given_names")
         return {
             "format": RECORD_FORMAT,
             "record_id": f"HC{self._number:07}",
@@ -81,8 +87,15 @@ class _Stay:
 
     def _written(self, stock: str) -> str:
         chosen = self._chosen(stock)
-        numbers = {"n": self._random.randint(1, 9), "day": self._random.randint(1, 9), "side": self._side}
-        return chosen.format_map(numbers)
+        if stock in _FIXED:
+            return chosen.format(side=self._side)
+        if stock != "complaint" and self._random.random() < _OPENED:
+            chosen = "，".join(map(self._random.choice, _data()["openings"])) + "，" + chosen
+        for word, others in _data()["other_words"].items():
+            if word in chosen:
+                chosen = chosen.replace(word, self._random.choice(others))
+        draw = self._random.randint
+        return chosen.format_map({"n": draw(1, 9), "day": draw(1, 9), "side": self._side, **self._values})
 
     def _chosen(self, stock: str) -> str:
         if stock in _FIXED:
@@ -139,18 +152,19 @@ class _Stay:
             "content": f"{name} {dose}{unit} {route} {frequency}",
             "drug": {"name": name, "dose": dose, "unit": unit, "route": route, "frequency": frequency},
             "ordered_at": self._at(ordered),
-            "stopped_at": self._at(min(ordered + 48, _STAY_HOURS)),
+            "stopped_at": self._at(min(ordered + 15, _STAY_HOURS)),
             "ordered_by": self._one("physicians"),
             "executed_at": self._at(ordered + 0.5),
         }
 
     def _lab(self, number: int) -> dict[str, Any]:
-        panel, item, unit, reference = _LABS[number % len(_LABS)]
+        name = list(_LABS)[number % len(_LABS)]
+        panel, item, unit, reference, *_ = _LABS[name]
         return {
             "id": f"L{number}",
             "panel": panel,
             "item": item,
-            "value": f"{self._random.uniform(3, 9):.1f}",
+            "value": self._values[name],
             "unit": unit,
             "reference": reference,
             "flag": "正常",

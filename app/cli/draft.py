@@ -8,9 +8,9 @@ import typer
 from app.cli.output import progress_console, say, warn
 
 if TYPE_CHECKING:
-    from app.drafting.assemble import Drafting
-    from app.records.model import DocumentType, MedicalRecord
-    from app.settings import Settings
+    from app.drafting.assemble import Placed
+    from app.drafting.drafter import Drafted
+    from app.drafting.missing import Coverage
 
 
 def draft(
@@ -41,7 +41,8 @@ def draft(
 
     bingli draft examples/01-普外科-胆囊结石.json --type 阶段小结 --out 阶段小结.pdf
     """
-    from app.drafting.export import check_suffix
+    from app.drafting.drafter import open_drafter
+    from app.drafting.export import check_suffix, export
     from app.drafting.plan import plan_for
     from app.records.model import document_type
     from app.records.readers import read_record
@@ -52,68 +53,44 @@ def draft(
     stay = read_record(record)
     # Refuse before the model is loaded.
     wanted = plan_for(stay, document_type(type_) if type_ else None).document_type
-    if no_model:
-        _draft_quoted(stay, wanted, settings, out)
-    else:
-        _draft_written(stay, wanted, settings, out)
+    with open_drafter(settings, use_model=not no_model) as drafter:
+        drafted = drafter.draft(stay, wanted, on_sentence=_Follower())
+    export(drafted.draft, stay, out, drafted.key)
+    _summarise(drafted, out)
 
 
-def _draft_quoted(stay: "MedicalRecord", wanted: "DocumentType", settings: "Settings", out: Path) -> None:
-    from app.drafting.assemble import Drafting
+class _Follower:
+    """Shows each sentence on a terminal as soon as it stands."""
 
-    _write(Drafting(stay, document_type=wanted), settings, out, prompts=None)
+    def __init__(self) -> None:
+        self._section = ""
 
-
-def _draft_written(stay: "MedicalRecord", wanted: "DocumentType", settings: "Settings", out: Path) -> None:
-    from app.drafting.assemble import Drafting
-    from app.drafting.entailment import ModelJudge
-    from app.drafting.write import Narrator
-    from app.llm.engines import open_model
-    from app.storage.cache import ContentCache
-
-    with open_model(settings) as language_model, ContentCache(settings.data_dir / "drafts.sqlite") as cache:
-        narrator, judge = Narrator(language_model, cache), ModelJudge(language_model, cache)
-        drafting = Drafting(stay, narrator, judge, wanted)
-        _write(drafting, settings, out, prompts=f"{narrator.prompt_key},{judge.prompt_key}")
-        for reason in dict.fromkeys(narrator.failures):
-            warn(f"提示：部分诊疗经过照录了原文（{reason}）。")
-
-
-def _write(drafting: "Drafting", settings: "Settings", out: Path, prompts: str | None) -> None:
-    from datetime import datetime
-
-    from app.drafting.export import export
-    from app.labelling.label import label_key
-    from app.records.model import CHINA_TIME
-
-    _follow(drafting)
-    key = label_key(settings)
-    finished = drafting.finish(settings.label_producer, key, datetime.now(CHINA_TIME), prompts)
-    export(finished, drafting.stay.record, out, key)
-    _summarise(drafting, out)
-
-
-def _follow(drafting: "Drafting") -> None:
-    """Run the drafting; on a terminal each sentence shows as soon as it stands."""
-    section = None
-    for placed in drafting.sentences():
+    def __call__(self, placed: "Placed") -> None:
         if not progress_console.is_terminal:
-            continue
-        if placed.section != section:
-            section = placed.section
-            progress_console.print(f"【{section}】", style="bold", markup=False)
+            return
+        if placed.section != self._section:
+            self._section = placed.section
+            progress_console.print(f"【{placed.section}】", style="bold", markup=False)
         progress_console.print(f"  {placed.sentence.text}", markup=False)
 
 
-def _summarise(drafting: "Drafting", out: Path) -> None:
-    found, tally = drafting.coverage(), drafting.tally
-    verdicts = [sentence.verdict for sentence in drafting.drafted]
+def _summarise(drafted: "Drafted", out: Path) -> None:
+    tally = drafted.tally
+    verdicts = [sentence.verdict for section in drafted.draft.sections for sentence in section.sentences]
     say(
         f"{out}：共{len(verdicts)}句，有出处支持{verdicts.count('supported')}句，"
-        f"改用原文{len(tally.replaced)}句，舍去{len(tally.left_out)}句，"
-        f"重要内容{found.salient}条、未提及{len(found.missing)}条（覆盖{found.share:.0%}）。"
+        f"改用原文{len(tally.replaced)}句，舍去{len(tally.left_out)}句，{_coverage(drafted.coverage)}。"
     )
     for removed in (*tally.replaced, *tally.left_out):
         warn(f"未采用：{removed.text}（{removed.reason}）")
     if tally.invented_numbers:
         warn(f"已剔除模型编造的出处编号{tally.invented_numbers}个。")
+    if tally.quoted_windows:
+        reasons = "；".join(dict.fromkeys(drafted.failures))
+        warn(f"提示：诊疗经过有{tally.quoted_windows}处照录了原文（{reasons}）。")
+
+
+def _coverage(found: "Coverage") -> str:
+    if not found.salient:
+        return "病历中无须核对是否漏写的重要内容"
+    return f"重要内容{found.salient}条、未提及{len(found.missing)}条（覆盖{found.share:.0%}）"

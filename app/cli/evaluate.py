@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from app.cli.evaluate_drafts import evaluate_claims, evaluate_drafts, evaluate_retrieval
 from app.cli.evaluate_facts import evaluate_facts
+from app.cli.evaluate_tokens import evaluate_tokens
 from app.cli.output import Format, say, with_progress, write_json_lines
 
 if TYPE_CHECKING:
@@ -16,10 +18,18 @@ if TYPE_CHECKING:
 
 eval_app = typer.Typer(help="评测：用带标注的资料量出质控做得怎样。", no_args_is_help=True)
 eval_app.command("facts")(evaluate_facts)
+eval_app.command("tokens")(evaluate_tokens)
+eval_app.command("drafts")(evaluate_drafts)
+eval_app.command("claims")(evaluate_claims)
+eval_app.command("retrieval")(evaluate_retrieval)
 
 EVALUATIONS = {
     "qc": "入院记录内涵质控（chip2025 格式：病历与专家标注的缺陷）",
     "facts": "专科质控指标（cmqcic 格式：短病历、事实、逻辑规则与 Yes/No 标注）",
+    "tokens": "模型词元：各规则共用事实，与一条规则一个提示词（chip2025 格式的病历）",
+    "drafts": "出院记录草稿（病历与关键事实；与整份病历一次生成对照）",
+    "claims": "陈述核对（陈述、出处原文与标注）",
+    "retrieval": "条款检索（自带问句）",
 }
 
 

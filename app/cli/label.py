@@ -24,6 +24,7 @@ class FailOn(StrEnum):
     """Which state of a label makes the exit status 1; ``problem`` is every state but whole."""
 
     PROBLEM = "problem"
+    IMPLICIT = "implicit"
     TAMPERED = "tampered"
     INCOMPLETE = "incomplete"
     ABSENT = "absent"
@@ -48,7 +49,8 @@ def verify(
 ) -> None:
     """核验文件里的生成内容标识在不在、全不全、有没有被改动。
 
-    支持 JSON、docx、xlsx、PDF、HTML、Markdown 和纯文本。
+    支持 JSON（检查结果、草稿、病历，连同其中每条发现和文书的 ai_label）、每行一个对象的 JSON（results.jsonl）、
+    docx、xlsx、PDF、HTML、Markdown、FHIR 和纯文本。“只有隐式标识”：生成时按设置关闭了显式提示。
 
     退出码：0 都已核验；1 有 --fail-on 所指的状态；2 有文件读不了（其余文件仍核验）。
 

@@ -38,7 +38,7 @@ def verify(
     settings = load_settings(model=model)
     listed = read_claims(claims)
     scores = Scores()
-    with _judge(settings, no_model=no_model) as judge:
+    with open_judge(settings, no_model=no_model) as judge:
         for result in verify_claims(listed, judge):
             scores.add(result)
             if not summary:
@@ -52,7 +52,8 @@ def verify(
 
 
 @contextmanager
-def _judge(settings: "Settings", *, no_model: bool) -> "Iterator[Judge | None]":
+def open_judge(settings: "Settings", *, no_model: bool) -> "Iterator[Judge | None]":
+    """A judge that asks the model of ``settings``, or ``None`` with ``no_model``."""
     if no_model:
         yield None
         return

@@ -1,6 +1,6 @@
 """A draft, sentence by sentence: composed and written parts in order, each one verified, then the whole."""
 
-import json
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -9,15 +9,14 @@ from typing import NamedTuple
 
 from app.drafting.compose import not_given, on_day, quoted
 from app.drafting.draft import Draft, DraftSection, DraftSentence
-from app.drafting.missing import Coverage, coverage, loses_drugs, mentioned_share
+from app.drafting.missing import Coverage, coverage, loses_day, loses_drugs, mentioned_share
 from app.drafting.normal import NormalText
 from app.drafting.plan import DocumentPlan, SectionPlan, narrated, plan_for, windows
 from app.drafting.sources import SourceItem, Stay, day_of
 from app.drafting.verify import Judge, verify
 from app.drafting.write import Narrator, Written, WrittenSentence
-from app.labelling.json_file import labelled
-from app.labelling.label import Label, new_label
-from app.records.model import DocumentType, MedicalRecord
+from app.labelling.labeller import Labeller
+from app.records.model import CHINA_TIME, DocumentType, MedicalRecord
 
 _USED = 0.2
 """Share of a source's words in a sentence below which the sentence does not rest on it."""
@@ -41,13 +40,41 @@ class LeftOut(NamedTuple):
 
 @dataclass
 class Tally:
-    """What became of the written sentences."""
+    """What became of the written sentences.
+
+    Attributes:
+        replaced: those for which the words of their sources stand.
+        left_out: those without any source.
+        invented_numbers: source numbers that were never offered.
+        quoted_windows: windows told in the record's words because the model gave no answer.
+    """
 
     kept: int = 0
     replaced: list[LeftOut] = field(default_factory=list)
     left_out: list[LeftOut] = field(default_factory=list)
     invented_numbers: int = 0
     quoted_windows: int = 0
+
+
+def without_own_day(sentence: WrittenSentence) -> str:
+    """The sentence without the day of its sources' notes, unless they name it themselves: ``on_day`` tells it once.
+
+    The model puts the day of the note to what happened on another, such as 24小时后停用.
+    """
+    text = sentence.text
+    told = "".join(item.text for item in sentence.sources)
+    for at in {item.at.astimezone(CHINA_TIME) for item in sentence.sources if item.at}:
+        day = rf"(?:于|在)?(?:{at:%Y-%m-%d}|(?:{at.year}年)?0?{at.month}月0?{at.day}日)(?!\d)[：:]?"
+        if not re.search(day, told):
+            text = re.sub(rf"(?<!\d){day}", "", text)
+    return re.sub(r"^[，、；：:\s]+|[，、；]+(?=[，。；])", "", text)
+
+
+def _loss(sources: Sequence[SourceItem], text: NormalText) -> str:
+    """What of the sources the sentence may not leave out and does, in Chinese; empty if nothing."""
+    if any(loses_drugs(item, text) for item in sources):
+        return "漏写了出处中的药名"
+    return "漏写了出处中的日期" if any(loses_day(item, text) for item in sources) else ""
 
 
 class Drafting:
@@ -139,17 +166,18 @@ class Drafting:
         if not used:
             self.tally.left_out.append(LeftOut(sentence.text, "没有可用的出处"))
             return None
-        if any(loses_drugs(item, text) for item in used):
-            self.tally.replaced.append(LeftOut(sentence.text, "漏写了出处中的药名"))
-            return None
         result = verify(sentence.text, [item.dated_text for item in used], self._judge)
-        if result.verdict != "supported":
-            self.tally.replaced.append(LeftOut(sentence.text, result.reason))
+        reason = result.reason or _loss(used, text)
+        if reason:
+            self.tally.replaced.append(LeftOut(sentence.text, reason))
             return None
         self.tally.kept += 1
         citations = tuple(dict.fromkeys(item.citation for item in used))
         return DraftSentence(
-            text=sentence.text, citations=citations, verdict="supported", checks=result.check_names
+            text=without_own_day(sentence),
+            citations=citations,
+            verdict="supported",
+            checks=result.check_names,
         )
 
     @property
@@ -161,14 +189,16 @@ class Drafting:
         """What the sentences so far leave out."""
         return coverage(self.stay, self.drafted)
 
-    def finish(self, producer: str, key: bytes, at: datetime, prompt_version: str | None = None) -> Draft:
+    def finish(self, labeller: Labeller, at: datetime, prompt_version: str | None = None) -> Draft:
         """The whole draft, labelled and sealed.
 
         Args:
-            producer: code of the service provider for the label.
-            key: secret of the label's integrity value.
+            labeller: labels and seals it.
             at: aware time of creation.
             prompt_version: names of the prompts used.
+
+        Raises:
+            UserError: the explicit notice is switched off and the audit log cannot be written.
         """
         draft = Draft(
             record_id=self.stay.record.record_id,
@@ -183,6 +213,4 @@ class Drafting:
             prompt_version=prompt_version,
             created_at=at,
         )
-        content = draft.model_dump(mode="json")
-        label: Label = new_label(producer, key, json.dumps(content), at)
-        return Draft.model_validate(labelled(content, label, key))
+        return Draft.model_validate(labeller.labelled(draft.model_dump(mode="json"), at))

@@ -10,7 +10,7 @@ from math import isclose
 from typing import Literal, NamedTuple
 
 from app.drafting.drugs import NamedDrug, named_drugs
-from app.drafting.normal import Assertion, NormalText, Quantity, lexicon
+from app.drafting.normal import Assertion, NormalText, Quantity, WrittenDate, lexicon
 
 CheckName = Literal[
     "numbers", "dates", "drugs", "doses", "laterality", "negation", "opposites", "diagnoses", "operations", "plan"
@@ -32,7 +32,8 @@ _TELLING = 4
 """Last characters of a disease or operation that tell it from others."""
 
 _DOSE_DIMENSIONS = ("mass", "volume", "units", "tablets", "ampoules")
-_OTHER_DAY = re.compile("昨|前[日天晚夜]|明[日天晨早晚]|次[日晨]|翌日|拟|择期")
+OTHER_DAY = re.compile("昨|前[日天晚夜]|明[日天晨早晚]|次[日晨]|翌日|拟|择期")
+"""Words that place what is told on another day than that of the note."""
 
 _SIDES = ("左", "右")
 _BOTH_SIDES = ("双侧", "双")
@@ -117,7 +118,7 @@ def check_dates(claim: NormalText, source: NormalText) -> CheckResult:
     results = [
         CheckResult(
             "dates",
-            _present(any(d.agrees_with(s) for s in source.dates), source.dates),
+            _present(any(d.agrees_with(s) for s in (*source.dates, *source.relative_dates)), source.dates),
             f"{d.month}月{d.day}日",
         )
         for d in claim.dates
@@ -132,12 +133,24 @@ def check_dates(claim: NormalText, source: NormalText) -> CheckResult:
 
 def _is_another_day(clause: str, source: NormalText) -> bool:
     """Whether the clause dates what the sources tell of 昨日 or 明日 with the day of their note."""
-    if _OTHER_DAY.search(clause) or not (dates := NormalText(clause).dates):
+    if OTHER_DAY.search(clause) or not (dates := NormalText(clause).dates):
         return False
     told = [c for c in source.clauses if _likeness_of_clauses(clause, c) >= SAME_CONTENT]
-    if not told or not all(_OTHER_DAY.search(c) for c in told):
+    if not told or not all(OTHER_DAY.search(c) for c in told):
         return False
-    return not any(d.agrees_with(s) for c in told for s in NormalText(c).dates[1:] for d in dates)
+    meant = [s for c in told for s in NormalText(c).dates[1:]] + _meant_by(told, source)
+    return not any(d.agrees_with(s) for s in meant for d in dates)
+
+
+def _meant_by(clauses: list[str], source: NormalText) -> list[WrittenDate]:
+    """The days that 昨日 and the like of these clauses mean, by the full date of the line that each stands in."""
+    meant: list[WrittenDate] = []
+    for line in source.text.splitlines():
+        told = "，".join(clause for clause in clauses if clause in line)
+        note_day = next((found for found in NormalText(line).dates if found.year), None)
+        if told and note_day:
+            meant += NormalText(f"{note_day.year}-{note_day.month}-{note_day.day} {told}").relative_dates
+    return meant
 
 
 def _present(is_there: bool, rivals: Iterable[object]) -> Outcome:

@@ -11,8 +11,10 @@ from app.drafting.salience import cues
 from app.drafting.sources import (
     ADMISSION_NOTES,
     COURSE_NOTES,
+    Result,
     SourceItem,
     Stay,
+    lab_name,
     lab_value,
     resource,
     sentences_of,
@@ -28,7 +30,8 @@ _MOST_COMPLAINT = 2
 _MOST_HISTORY = 6
 _MOST_FINDINGS = 6
 _MOST_CONDITION = 4
-_MOST_ADVICE = 6
+_MOST_ADVICE = 8
+_LEFT_OTHERWISE = ("医嘱转院", "转社区", "非医嘱离院")
 LAST_NOTES = 2
 """Notes at the end of the stay that tell the state at discharge and the advice."""
 
@@ -184,12 +187,17 @@ def recorded_diagnoses(stay: Stay, *stages: str) -> list[DraftSentence]:
             found.sort(key=lambda pair: (pair[1].rank is None, pair[1].rank or 0))
             return [
                 DraftSentence(
-                    text=f"{number}.{diagnosis.name}" if len(found) > 1 else diagnosis.name or "",
+                    text=numbered(number, diagnosis.name or "") if len(found) > 1 else diagnosis.name or "",
                     citations=(resource("diagnoses", at, diagnosis.id),), verdict="supported", checks=("diagnoses",),
                 )
                 for number, (at, diagnosis) in enumerate(found, start=1)
             ]  # fmt: skip
     return []
+
+
+def numbered(number: int, text: str) -> str:
+    """A line of a list; 2. 2型糖尿病 must not read as 2.2."""
+    return f"{number}.{' ' if text[:1].isdigit() else ''}{text}"
 
 
 def written_diagnoses(sections: Sequence[str], readings: Iterable[Reading]) -> list[DraftSentence]:
@@ -224,16 +232,36 @@ class _Results(NamedTuple):
 
 
 def _abnormal(stay: Stay) -> Iterator[_Results]:
-    by_item: dict[tuple[str, str], list[tuple[LabResult, SourceItem]]] = {}
-    for lab, item in stay.results:
-        by_item.setdefault((lab.panel or "化验", lab.item or ""), []).append((lab, item))
-    for (panel, name), values in by_item.items():
+    by_item: dict[tuple[str, str], list[Result]] = {}
+    for result in stay.results:
+        by_item.setdefault((result.lab.panel or "化验", result.lab.item or ""), []).append(result)
+    for (panel, _), values in by_item.items():
         if any(item.weight for _, item in values):
             abnormal = next(at for at, (_, item) in enumerate(values) if item.weight)
-            told = {0, abnormal, len(values) - 1}
+            told = {0, abnormal, _worst(values), len(values) - 1}
             chosen = [pair for at, pair in enumerate(values) if at in told or pair[0].flag == "危急"]
             written = "，".join(f"{_short_day(item)}{lab_value(lab)}{_flag(lab)}" for lab, item in chosen)
-            yield _Results(panel, f"{name}{written}", tuple(item for _, item in chosen))
+            yield _Results(panel, f"{lab_name(values[0][0])}{written}", tuple(item for _, item in chosen))
+
+
+def _worst(values: Sequence[Result]) -> int:
+    """The abnormal value that is farthest out: the lowest of low ones, else the highest; the first without numbers."""
+    abnormal = [
+        (at, number)
+        for at, (lab, item) in enumerate(values)
+        if item.weight and (number := _number(lab)) is not None
+    ]
+    if not abnormal:
+        return 0
+    falls = any(lab.flag == "低" for lab, _ in values)
+    return (min if falls else max)(abnormal, key=lambda pair: pair[1])[0]
+
+
+def _number(lab: LabResult) -> float | None:
+    try:
+        return float(lab.value or "")
+    except ValueError:
+        return None
 
 
 def _flag(lab: LabResult) -> str:
@@ -254,6 +282,15 @@ def operations(stay: Stay) -> Iterator[DraftSentence]:
         yield drafted(f"{_day(item)}{item.text}。", (item,))
 
 
+def transfers(stay: Stay) -> Iterator[DraftSentence]:
+    """Moves between departments, with their day."""
+    for transfer in stay.record.encounter.transfers or ():
+        if transfer.to_department and (not transfer.at or stay.is_in_time(transfer.at)):
+            day = f"{transfer.at.astimezone(CHINA_TIME):%Y年%-m月%-d日}" if transfer.at else ""
+            origin = f"由{transfer.from_department}" if transfer.from_department else ""
+            yield from_field(f"{day}{origin}转入{transfer.to_department}。", "encounter/transfers")
+
+
 def drug_treatment(stay: Stay) -> Iterator[DraftSentence]:
     """The drugs of the stay, one naming a drug that was ordered again in the same way."""
     first: dict[str, SourceItem] = {}
@@ -269,8 +306,11 @@ def condition_at_discharge(stay: Stay) -> Iterator[DraftSentence]:
         items = [item for item in sentences_of(reading) if _is_condition(item.text)]
         if items:
             yield from map(quoted, items[:_MOST_CONDITION])
-            return
-    yield not_given()
+            break
+    else:
+        yield not_given()
+    if stay.record.encounter.disposition in _LEFT_OTHERWISE:
+        yield from_field(f"离院方式：{stay.record.encounter.disposition}。", "encounter/disposition")
 
 
 def _is_condition(text: str) -> bool:
@@ -288,7 +328,8 @@ def _is_advice(text: str) -> bool:
 def discharge_orders(stay: Stay) -> Iterator[DraftSentence]:
     """出院医嘱: take-home drugs from the orders, then follow-up and warnings as the last notes word them."""
     sentences = [
-        drafted(f"{number}.{item.text}。", (item,)) for number, item in enumerate(stay.take_home, start=1)
+        drafted(numbered(number, f"{item.text}。"), (item,))
+        for number, item in enumerate(stay.take_home, start=1)
     ]
     last = [
         item for reading in stay.readings_of(COURSE_NOTES)[-LAST_NOTES:] for item in sentences_of(reading)

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from app.drafting.checks import check_drugs
+from app.drafting.checks import OTHER_DAY, check_drugs
 from app.drafting.draft import DraftSentence, Omission
 from app.drafting.normal import NormalText
 from app.drafting.sources import SourceItem, Stay
@@ -19,9 +19,9 @@ class Coverage(NamedTuple):
     missing: tuple[Omission, ...]
 
     @property
-    def share(self) -> float:
-        """Share of the salient facts that the draft mentions; 1.0 where there are none."""
-        return 1 - len(self.missing) / self.salient if self.salient else 1.0
+    def share(self) -> float | None:
+        """Share of the salient facts that the draft mentions; ``None`` where there are none."""
+        return 1 - len(self.missing) / self.salient if self.salient else None
 
 
 def coverage(stay: Stay, sentences: Iterable[DraftSentence]) -> Coverage:
@@ -43,6 +43,19 @@ def mentioned_share(item: SourceItem, text: NormalText) -> float:
 def loses_drugs(item: SourceItem, text: NormalText) -> bool:
     """Whether the item names a drug that ``text`` does not: what is said of it would then be said of another."""
     return check_drugs(NormalText.of(item.text), text).outcome in ("contradicts", "absent")
+
+
+def loses_day(item: SourceItem, text: NormalText) -> bool:
+    """Whether ``text`` tells what the item tells of 昨日 or another day without saying which day that was."""
+    source = NormalText.of(item.dated_text)
+    other_days = [day for day in source.relative_dates if day not in source.dates]
+    names_one = any(told.agrees_with(day) for told in text.dates for day in other_days)
+    if not other_days or names_one or OTHER_DAY.search(text.text):
+        return False
+    return any(
+        OTHER_DAY.search(clause) and NormalText(OTHER_DAY.sub("", clause)).coverage_by(text) >= _MENTIONED
+        for clause in source.clauses
+    )
 
 
 def _is_mentioned(item: SourceItem, draft: NormalText) -> bool:

@@ -7,7 +7,7 @@ import re
 import unicodedata
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import NamedTuple
@@ -29,6 +29,8 @@ _HALVES = (("半小时", "30分钟"), ("半年", "6个月"), ("半个月", "15�
 
 _FULL_DATE = re.compile(r"((?:19|20)\d\d)\s*[-/.年]\s*(\d{1,2})\s*[-/.月]\s*(\d{1,2})\s*[日号]?")
 _MONTH_DAY = re.compile(r"(?<!\d)(\d{1,2})月(\d{1,2})[日号]")
+_DAYS_AWAY = {"大前": -3, "前": -2, "昨": -1, "今": 0, "当": 0, "明": 1}
+_RELATIVE_DAY = re.compile(r"(大前|(?<![大术院病伤产])前|昨|今|当|明)(?:[日天晚晨早夜]|凌晨|上午|下午)")
 _CLOCK = re.compile(r"(?<!\d)([01]?\d|2[0-3])(?::|时)([0-5]\d)分?(?!\d)")
 _FREQUENCY = re.compile(r"每日([\d.]+)次")
 _NUMBER = r"\d+(?:\.\d+)?"
@@ -121,7 +123,10 @@ def lexicon() -> Lexicon:
         drug_like=_term(raw["drug_endings"], 0, 4, raw["filler"] + raw["drug_lead"]),
         drug_prefixes=tuple(raw["drug_prefixes"]),
         drug_partners=tuple(raw["drug_partners"]),
-        disease=_term(raw["disease_endings"], 1, 8, raw["filler"] + raw["disease_lead"]),
+        disease=re.compile(
+            _term(raw["disease_endings"], 1, 8, raw["filler"] + raw["disease_lead"]).pattern
+            + f"(?![{raw['disease_not_before']}])"
+        ),
         not_diseases=tuple(raw["not_diseases"]),
         operation=_term(raw["operation_endings"], 1, 10, raw["filler"]),
         not_operations=tuple(raw["not_operations"]),
@@ -160,11 +165,14 @@ def normalise(text: str) -> str:
     text = words.spelling.sub(lambda m: words.canonical[m[0]], text)
     text = words.frequency.sub(lambda m: f"每日{words.times_a_day[m[0]]}次", text)
     text = re.sub(r"(?<=\d),(?=\d{3})", "", text)
-    return re.sub(r"(?<![a-z])[ \t]+|[ \t]+(?![a-z])", "", text)
+    text = re.sub(r"(?<![a-z])ph(?=\d)", "ph ", text)
+    return re.sub(r"(?<![a-z0-9])[ \t]+|[ \t]+(?![a-z0-9])", "", text)
 
 
 class Quantity(NamedTuple):
     """A number as written, its dimension (``""`` without a unit), its size in that dimension, what it measures.
+
+    第7天 has a dimension of its own: it is no 7天.
 
     ``side`` is the last 左 or 右 before it in its clause, ``""`` without one.
     """
@@ -228,6 +236,19 @@ class NormalText:
         return tuple(found for found in (*full, *short) if _exists(found))
 
     @cached_property
+    def relative_dates(self) -> tuple[WrittenDate, ...]:
+        """The calendar days that 昨日, 今晨, 明日 mean, counted from the first full date of their line.
+
+        次日 counts from whatever was told before it, so it means no certain day.
+        """
+        return tuple(
+            day
+            for line in self.text.splitlines()
+            if (anchor := _anchor(line))
+            for day in _days_from(anchor, line)
+        )
+
+    @cached_property
     def clock_times(self) -> frozenset[str]:
         """Times of day as ``H:MM``."""
         return frozenset(f"{int(m[1])}:{m[2]}" for m in _CLOCK.finditer(_FULL_DATE.sub(" ", self.text)))
@@ -258,7 +279,8 @@ class NormalText:
     @cached_property
     def assertions(self) -> tuple[Assertion, ...]:
         """What is said to be there and not to be there, clause by clause."""
-        return tuple(assertion for clause in self.clauses for assertion in _assertions(clause))
+        clauses = (part.strip() for part in _CLAUSE_END.split(self.timeless))
+        return tuple(assertion for clause in clauses if clause for assertion in _assertions(clause))
 
     @cached_property
     def words(self) -> str:
@@ -292,6 +314,19 @@ def _pairs(text: str) -> list[str]:
     return [text[at : at + 2] for at in range(len(text) - 1)]
 
 
+def _anchor(line: str) -> date | None:
+    """The first full date of a line: the day of the note, where sources carry theirs."""
+    found = _FULL_DATE.search(line)
+    written = WrittenDate(int(found[1]), int(found[2]), int(found[3])) if found else None
+    return date(*written) if written and _exists(written) else None  # type: ignore[arg-type]
+
+
+def _days_from(anchor: date, line: str) -> Iterator[WrittenDate]:
+    for match in _RELATIVE_DAY.finditer(line):
+        day = anchor + timedelta(days=_DAYS_AWAY[match[1]])
+        yield WrittenDate(day.year, day.month, day.day)
+
+
 def _exists(found: WrittenDate) -> bool:
     try:
         date(found.year or 2024, found.month, found.day)
@@ -304,6 +339,8 @@ def _quantities(text: str) -> Iterator[Quantity]:
     words = lexicon()
     for match in words.quantity.finditer(text):
         dimension, factor = words.units[match[2]] if match[2] else ("", 1.0)
+        if text[: match.start()].endswith("第"):
+            dimension = f"ordinal {dimension}"
         label, side = _label_before(text, match.start()), _side_before(text, match.start())
         for number in re.findall(_NUMBER, match[1]):
             yield Quantity(float(number), dimension, float(number) * factor, label, side)

@@ -8,6 +8,7 @@ from app.drafting import compose, death, interim
 from app.drafting.conflicts import conflicts
 from app.drafting.draft import DraftSentence
 from app.drafting.sources import SourceItem, Stay, day_of
+from app.drafting.verify import verify
 from app.errors import UserError
 from app.records.model import DocumentType, MedicalRecord
 
@@ -52,7 +53,9 @@ _AT_ADMISSION = SectionPlan("入院情况", (compose.condition_at_admission,))
 _HISTORY = SectionPlan("入院情况", (compose.history_at_admission,))
 _FIRST_DIAGNOSES = SectionPlan("入院诊断", (compose.diagnoses_at_admission,))
 _COURSE = SectionPlan(
-    "诊疗经过", (compose.examinations, compose.operations, compose.drug_treatment), has_narrative=True
+    "诊疗经过",
+    (compose.examinations, compose.operations, compose.transfers, compose.drug_treatment),
+    has_narrative=True,
 )
 _LAST_DIAGNOSES = SectionPlan("出院诊断", (compose.diagnoses_at_discharge,))
 _AT_DISCHARGE = SectionPlan("出院情况", (compose.condition_at_discharge,))
@@ -174,12 +177,28 @@ def _time_in_hospital(record: MedicalRecord) -> timedelta | None:
 
 
 def narrated(stay: Stay) -> tuple[SourceItem, ...]:
-    """The sentences of the course worth retelling, in time order: about one a day and a dozen more."""
+    """The sentences of the course worth retelling, in time order: about one a day and a dozen more.
+
+    What a report, an operation or a longer sentence of the same day says as well is told by that.
+    """
     days = len({day_of(item.at) for item in stay.course})
     limit = min(_FEWEST_ITEMS + days, _MOST_ITEMS)
-    tellable = [(at, item) for at, item in enumerate(stay.course) if item.is_tellable]
+    worth_telling = [item for item in stay.course if item.is_tellable]
+    data = (*stay.reports, *stay.procedures)
+    tellable = [
+        (at, item)
+        for at, item in enumerate(worth_telling)
+        if not any(_repeats(item, other) for other in (*data, *worth_telling))
+    ]
     chosen = sorted(tellable, key=lambda pair: (-pair[1].weight, pair[0]))[:limit]
     return tuple(item for _, item in sorted(chosen, key=lambda pair: pair[0]))
+
+
+def _repeats(item: SourceItem, other: SourceItem) -> bool:
+    is_longer = len(other.text) > len(item.text) or other.document_type is None
+    if other is item or not is_longer or day_of(item.at) != day_of(other.at):
+        return False
+    return verify(item.text, [other.dated_text]).verdict == "supported"
 
 
 def windows(items: Iterable[SourceItem]) -> Iterator[Sequence[SourceItem]]:

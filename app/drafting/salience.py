@@ -33,6 +33,8 @@ class Cues:
 
     cues: tuple[_Cue, ...]
     sections: dict[str, int]
+    documents: dict[str, int]
+    in_long_parts: re.Pattern[str]
     tellable_from: int
     salient_from: int
     condition: re.Pattern[str]
@@ -55,6 +57,8 @@ def cues() -> Cues:
             _Cue(cue["kind"], cue["weight"], re.compile(cue["pattern"], re.IGNORECASE)) for cue in raw["cues"]
         ),
         sections=raw["sections"],
+        documents=raw["documents"],
+        in_long_parts=re.compile(raw["in_long_parts"]),
         tellable_from=raw["tellable_from"],
         salient_from=raw["salient_from"],
         condition=re.compile(raw["condition"]),
@@ -69,15 +73,18 @@ def cues() -> Cues:
     )
 
 
-def salience_of(sentence: str, section: str = "") -> Salience:
+def salience_of(sentence: str, section: str = "", document_type: str = "") -> Salience:
     """Salience of a sentence of a course note.
 
     Args:
         sentence: as written.
         section: canonical name of the section that it stands in.
+        document_type: of the note.
     """
     text = half_width(sentence)
     matching = [cue for cue in cues().cues if cue.pattern.search(text)]
     weight = sum(cue.weight for cue in matching) + cues().sections.get(section, 0)
     leading = max((cue for cue in matching if cue.weight > 0), key=lambda cue: cue.weight, default=None)
+    if leading:
+        weight += cues().documents.get(document_type, 0)
     return Salience(leading.kind if leading else "routine", weight)

@@ -14,6 +14,7 @@ from app.records.model import (
     CHINA_TIME,
     Document,
     DocumentType,
+    Evidence,
     ExamReport,
     LabResult,
     MedicalRecord,
@@ -22,6 +23,7 @@ from app.records.model import (
     Span,
 )
 from app.text.reading import Reading
+from app.text.width import half_width
 
 ADMISSION_NOTES: tuple[DocumentType, ...] = ("入院记录", "再次或多次入院记录", "24小时内入出院记录")
 COURSE_NOTES: tuple[DocumentType, ...] = (
@@ -35,6 +37,7 @@ _BRIEF_SECTIONS = {
 _SHORTEST_COPY = 8
 """Content characters from which an equal sentence is a copy; shorter ones (患者无不适) recur honestly."""
 _LIST_NUMBER = re.compile(r"[(（]?\d{1,2}(?:[.．](?!\d)|[、)）])\s*(?=\S)|[①-⑳]\s*(?=\S)")
+_SPEAKER = re.compile(r"[\u4e00-\u9fa5]{2,4}(?:副?主任|主治|住院)医师(?:首次)?查房[：:]\s*(?=\S)")
 _HAS_CHANGED = frozenset({"高", "低", "异常", "阳性", "危急"})
 _PLAIN, _SALIENT = 3, 6
 """Weights of structured data: worth telling, and not to be left out (see ``cues.yaml``)."""
@@ -71,7 +74,7 @@ class SourceItem(NamedTuple):
     @property
     def dated_text(self) -> str:
         """The text with its day, for a writer or judge who sees nothing else."""
-        return f"（{day_of(self.at)}）{self.text}" if self.at else self.text
+        return dated(self.text, self.at)
 
 
 class Result(NamedTuple):
@@ -79,6 +82,11 @@ class Result(NamedTuple):
 
     lab: LabResult
     item: SourceItem
+
+
+def dated(text: str, at: datetime | None) -> str:
+    """The text with its day before it."""
+    return f"（{day_of(at)}）{text}" if at else text
 
 
 def day_of(moment: datetime | None) -> str:
@@ -107,7 +115,8 @@ class Stay:
         self._without = frozenset(without)
         self._until = until
 
-    def _is_in_time(self, at: datetime | None) -> bool:
+    def is_in_time(self, at: datetime | None) -> bool:
+        """Whether the document may tell of that moment."""
         return self._until is None or at is None or at <= self._until
 
     @cached_property
@@ -123,7 +132,7 @@ class Stay:
         for document in self.record.documents or ():
             last = happened_at(document) or last
             is_source = document.kind not in self._without and document.id not in foreign
-            if is_source and self._is_in_time(happened_at(document)):
+            if is_source and self.is_in_time(happened_at(document)):
                 times.append((last, document))
         return tuple(Reading(document) for _, document in sorted(times, key=lambda pair: pair[0]))
 
@@ -137,6 +146,7 @@ class Stay:
         seen = {
             _fingerprint(item.text) for r in self.readings_of(ADMISSION_NOTES) for item in sentences_of(r)
         }
+        seen |= {_fingerprint(procedure.name) for procedure in self.record.procedures or () if procedure.name}
         return tuple(
             _first_places((item for r in self.readings_of(COURSE_NOTES) for item in sentences_of(r)), seen)
         )
@@ -146,7 +156,7 @@ class Stay:
         """Laboratory results in time order."""
         labs = enumerate(self.record.lab_results or ())
         results = [Result(lab, _lab_item(at, lab)) for at, lab in labs if lab.item and lab.value]
-        in_time = (result for result in results if self._is_in_time(result.item.at))
+        in_time = (result for result in results if self.is_in_time(result.item.at))
         return tuple(sorted(in_time, key=lambda result: result.item.at or _LATEST))
 
     @cached_property
@@ -180,7 +190,7 @@ class Stay:
         return tuple(
             item
             for at, order in orders
-            if is_take_home(order) and self._is_in_time((item := _drug_item(at, order)).at)
+            if is_take_home(order) and self.is_in_time((item := _drug_item(at, order)).at)
         )
 
     @property
@@ -202,13 +212,31 @@ class Stay:
         )
         return (*diagnoses, *allergies)
 
+    def cited_text(self, citation: Citation) -> str:
+        """What a citation says, with its day; empty if it points at nothing of the record."""
+        if isinstance(citation, Evidence):
+            document = self.record.documents_by_id.get(citation.document_id)
+            at = happened_at(document) if document else None
+            return dated(citation.quote, at)
+        collection, _, name = citation.resource.partition("/")
+        if collection == "documents":
+            return name if name in self.record.documents_by_id else ""
+        if collection == "encounter":
+            value = getattr(self.record.encounter, name, None)
+            return dated("", value) if isinstance(value, datetime) else str(value or "")
+        return self._rendered.get(citation, "")
+
+    @cached_property
+    def _rendered(self) -> dict[Citation, str]:
+        return {item.citation: item.dated_text for item in (*self.data, *self.named)}
+
     @cached_property
     def salient(self) -> tuple[SourceItem, ...]:
         """Everything that a discharge record should not leave out, in time order."""
         return self._in_order(item for item in (*self.course, *self.data) if item.is_salient)
 
     def _in_order(self, items: Iterable[SourceItem]) -> tuple[SourceItem, ...]:
-        in_time = (item for item in items if self._is_in_time(item.at))
+        in_time = (item for item in items if self.is_in_time(item.at))
         return tuple(sorted(in_time, key=lambda item: item.at or _LATEST))
 
 
@@ -225,19 +253,31 @@ def sentences_of(
 ) -> Iterator[SourceItem]:
     """The sentences of a note as source items, headings left out."""
     document = reading.document
-    wanted = _BRIEF_SECTIONS.get(document.kind)
     for section in reading.sections:
-        if not accepts(section.name) or (wanted and section.name and section.name not in wanted):
+        if not accepts(section.name):
             continue
         for sentence in reading.sentences_of(section):
-            yield sentence_item(document, Span(sentence.start, sentence.end), section.name)
+            span = Span(sentence.start, sentence.end)
+            if _is_brief_enough(document, section.name, span):
+                yield sentence_item(document, span, section.name)
+
+
+def _is_brief_enough(document: Document, section: str, sentence: Span) -> bool:
+    """Whether a long document's sentence is of its brief parts, or tells of bleeding, blood or a mishap."""
+    wanted = _BRIEF_SECTIONS.get(document.kind)
+    if not wanted or not section or section in wanted:
+        return True
+    return bool(cues().in_long_parts.search(half_width(sentence.of(document.text))))
 
 
 def sentence_item(document: Document, span: Span, section: str) -> SourceItem:
-    """One verbatim sentence as a source item, without its list number."""
-    numbered = _LIST_NUMBER.match(document.text, span.start, span.end)
-    evidence = document.evidence(Span(numbered.end(), span.end) if numbered else span)
-    salience = salience_of(evidence.quote, section)
+    """One verbatim sentence as a source item, without its list number and without who says it."""
+    start = span.start
+    for lead in (_LIST_NUMBER, _SPEAKER):
+        if found := lead.match(document.text, start, span.end):
+            start = found.end()
+    evidence = document.evidence(Span(start, span.end))
+    salience = salience_of(evidence.quote, section, document.kind)
     return SourceItem(
         evidence.quote,
         evidence,
@@ -247,6 +287,11 @@ def sentence_item(document: Document, span: Span, section: str) -> SourceItem:
         section,
         document.kind,
     )
+
+
+def without_list_number(text: str) -> str:
+    """The text of a listed sentence."""
+    return _LIST_NUMBER.sub("", text, count=1) if _LIST_NUMBER.match(text) else text
 
 
 def _fingerprint(text: str) -> str:
@@ -278,12 +323,19 @@ def _lab_item(position: int, lab: LabResult) -> SourceItem:
     critical, changed = lab.flag == "危急", lab.flag in _HAS_CHANGED
     reference = f"，参考值{lab.reference}" if lab.reference else ""
     flag = f"（{lab.flag}{reference}）" if changed else ""
-    text = f"{lab.item}{lab_value(lab)}{flag}"
+    panel = f"{lab.panel}：" if lab.panel else ""
+    text = f"{panel}{lab_name(lab)}{lab_value(lab)}{flag}"
     weight = _SALIENT if critical else _PLAIN if changed else 0
     return SourceItem(
         text, resource("lab_results", position, lab.id), lab.sampled_at or lab.reported_at,
         "critical" if critical else "result", weight, "lab_results",
     )  # fmt: skip
+
+
+def lab_name(lab: LabResult) -> str:
+    """The item as it stands before a number: one that ends in a letter or digit keeps its distance."""
+    name = lab.item or ""
+    return f"{name} " if name[-1:].isascii() and name[-1:].isalnum() else name
 
 
 def lab_value(lab: LabResult) -> str:
@@ -301,12 +353,16 @@ def _exam_item(position: int, exam: ExamReport) -> SourceItem:
 
 
 def _procedure_item(position: int, procedure: Procedure) -> SourceItem:
-    anesthesia = f"在{procedure.anesthesia}下" if procedure.anesthesia else ""
+    anesthesia = f"在{procedure.anesthesia}下" if procedure.anesthesia not in (None, "", "无") else ""
     name = procedure.name or ""
     side = procedure.laterality if procedure.laterality and procedure.laterality not in name else None
     where = f"（{side}{'' if side == '双侧' else '侧'}）" if side else ""
+    implants = "、".join(implant.name for implant in procedure.implants or () if implant.name)
+    told = f"，植入{implants}" if implants else ""
+    if procedure.blood_units:
+        told += f"，输血{procedure.blood_units:g}单位"
     return SourceItem(
-        f"{anesthesia}行{name}{where}", resource("procedures", position, procedure.id),
+        f"{anesthesia}行{name}{where}{told}", resource("procedures", position, procedure.id),
         procedure.started_at or procedure.ended_at, "operation", _SALIENT, "procedures",
     )  # fmt: skip
 

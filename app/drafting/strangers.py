@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from app.qc.case import Case
-from app.qc.checks.identity import PatientMismatch
 from app.records.model import Document, Evidence, MedicalRecord
+from app.text.identity import age_at_admission, statements_of
+from app.text.width import half_width
 
 _NAME = "姓名"
 
@@ -35,7 +35,9 @@ class Stranger(NamedTuple):
 
 def strangers_in(record: MedicalRecord) -> Iterator[Stranger]:
     """The notes that contradict who the patient is, in record order."""
-    case, check = Case(record), PatientMismatch()
+    age = age_at_admission(record)
     for document in record.documents or ():
-        for hit in check.rule_on_document(case, document).hits:
-            yield Stranger(document, tuple(str(hit.details["problem"]).split("；")), hit.evidence)
+        wrong = [s for s in statements_of(half_width(document.text), record.patient, age) if s.problem]
+        if wrong:
+            problems = tuple(dict.fromkeys(statement.problem for statement in wrong))
+            yield Stranger(document, problems, tuple(document.evidence(s.span) for s in wrong))

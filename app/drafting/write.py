@@ -33,6 +33,7 @@ class Narrator:
 
     Attributes:
         failures: reasons of the windows that the model could not write, in Chinese.
+        remembered: how many windows the cache answered.
     """
 
     def __init__(self, model: LanguageModel, cache: ContentCache | None = None) -> None:
@@ -40,6 +41,7 @@ class Narrator:
         self._cache = cache
         self._prompt = load_prompt("draft_course")
         self.failures: list[str] = []
+        self.remembered = 0
 
     @property
     def identity(self) -> str:
@@ -56,6 +58,7 @@ class Narrator:
         offered = [item.dated_text for item in window]
         key = content_key("draft_course", self._model.identity, self._prompt.key, *offered)
         answer = self._cache.get(key) if self._cache else None
+        self.remembered += answer is not None
         if answer is None:
             answer = self._ask(offered)
             if answer is None:

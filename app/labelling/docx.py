@@ -40,7 +40,8 @@ def write(data: bytes, label: Label, key: bytes) -> bytes:
     """
     parts = unpack(data)
     document = xml_of(parts, _DOCUMENT)
-    _place_notice(document.find(f"{_W}body"), label.notice)
+    if label.notice:
+        _place_notice(document.find(f"{_W}body"), label.notice)
     parts[_DOCUMENT] = to_bytes(document)
     final = sealed(label, key, _found(parts).content)
     return read_back(read, pack(with_label(parts, to_json(final.AIGC))), final, key)

@@ -5,9 +5,10 @@ from typing import Literal, NamedTuple
 
 from app.labelling.label import AIGC, Label, LabelError, Seal, parse_aigc, seal_of
 
-Status = Literal["whole", "tampered", "incomplete", "absent", "unverifiable"]
+Status = Literal["whole", "implicit", "tampered", "incomplete", "absent", "unverifiable"]
 STATUS_NAMES: dict[Status, str] = {
     "whole": "标识完整",
+    "implicit": "只有隐式标识",
     "tampered": "内容或标识已被改动",
     "incomplete": "标识不全",
     "absent": "没有标识",
@@ -45,19 +46,18 @@ def judge(found: Found, key: bytes) -> Judgement:
     """Judge what was found.
 
     A broken seal outweighs everything else; then whatever does not comply; a compliant label with no seal of
-    ours (another producer's, or another key's) is ``unverifiable``, not tampered.
+    ours (another producer's, or another key's) is ``unverifiable``, not tampered. A file sealed without a notice
+    is ``implicit``: the notice was switched off when it was made, for taking it out later breaks the seal.
     """
     if not found.copies:
         return _judge_without_metadata(found)
     problems = list(found.problems)
     if len(found.copies) > 1:
         problems.append(f"隐式标识有 {len(found.copies)} 份，只应有一份")
-    if not found.notice:
-        problems.append("没有同时写明“AI”和“生成”的显式提示")
     try:
         aigc = parse_aigc(found.copies[0])
     except LabelError as error:
-        return Judgement("incomplete", (*problems, str(error)), None)
+        return Judgement("incomplete", (*problems, *_missing_notice(found.notice), str(error)), None)
     return _judge_seal(aigc, seal_of(aigc, key, found.content), problems, found.notice)
 
 
@@ -68,7 +68,7 @@ def read_back(read: Callable[[bytes], Found], written: bytes, label: Label, key:
         LabelError: it cannot; nothing may be delivered then.
     """
     judgement = judge(read(written), key)
-    if judgement.status != "whole":
+    if judgement.status != ("whole" if label.notice else "implicit"):
         raise LabelError(
             f"生成内容标识写入后读回不符（{'；'.join(judgement.problems)}），没有导出，请先更正要导出的内容。"
         )
@@ -87,6 +87,9 @@ def _judge_without_metadata(found: Found) -> Judgement:
 
 def _judge_seal(aigc: AIGC, seal: Seal, problems: list[str], notice: str) -> Judgement:
     label = Label(AIGC=aigc, notice=notice)
+    if seal is Seal.HOLDS and not problems and not notice:
+        return Judgement("implicit", ("生成时按设置关闭了显式提示",), label)
+    problems += _missing_notice(notice)
     if seal is Seal.BROKEN:
         return Judgement("tampered", ("完整性校验值与内容或标识不符", *problems), label)
     if problems:
@@ -94,3 +97,7 @@ def _judge_seal(aigc: AIGC, seal: Seal, problems: list[str], notice: str) -> Jud
     if seal is Seal.NOT_OURS:
         return Judgement("unverifiable", ("没有用本机密钥算出的完整性校验值",), label)
     return Judgement("whole", (), label)
+
+
+def _missing_notice(notice: str) -> list[str]:
+    return [] if notice else ["没有同时写明“AI”和“生成”的显式提示"]

@@ -74,7 +74,7 @@ def write(data: bytes, label: Label, key: bytes) -> bytes:
     page = _OLD_META.sub("", decode(data))
     if _page(page).copies:
         raise LabelError("页面里旧的 AIGC 标识写法特殊，无法替换，请先删去它再导出。")
-    if label.notice not in (line.strip() for line in _page(page).lines):
+    if label.notice and label.notice not in (line.strip() for line in _page(page).lines):
         page = _inserted(page, _BODY, f'\n<p class="ai-notice" role="note">{escape(label.notice)}</p>')
     final = sealed(label, key, read(page.encode()).content)
     value = escape(to_json(final.AIGC), quote=False).replace("'", "&#39;")

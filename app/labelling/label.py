@@ -62,7 +62,7 @@ class AIGC(BaseModel):
 
 
 class Label(BaseModel):
-    """Both halves of a label; ``notice`` is the line that the reader sees."""
+    """Both halves of a label; ``notice`` is the line that the reader sees, empty where it was switched off."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -91,7 +91,9 @@ def notice_among(lines: Iterable[str]) -> str:
     return next((line.strip() for line in lines if has_explicit_elements(line)), "")
 
 
-def new_label(producer: str, key: bytes, content: bytes | str, at: datetime | None = None) -> Label:
+def new_label(
+    producer: str, key: bytes, content: bytes | str, at: datetime | None = None, notice: str = NOTICE
+) -> Label:
     """Make the label of a newly generated content, sealed over it.
 
     ``ProduceID`` is the UTC second of generation and the first 24 hex digits of the SHA-256 of the content:
@@ -103,6 +105,7 @@ def new_label(producer: str, key: bytes, content: bytes | str, at: datetime | No
         key: secret of the integrity value.
         content: what was generated; text counts as UTF-8.
         at: aware time of generation; now, if not given.
+        notice: the explicit half; empty only where ``Labeller`` found it switched off.
 
     Raises:
         LabelError: ``producer`` has a character that the label must not have.
@@ -120,7 +123,7 @@ def new_label(producer: str, key: bytes, content: bytes | str, at: datetime | No
             "ReservedCode2": "",
         }
     )
-    return sealed(Label(AIGC=aigc), key, content)
+    return sealed(Label(AIGC=aigc, notice=notice), key, content)
 
 
 def sealed(label: Label, key: bytes, content: bytes | str) -> Label:

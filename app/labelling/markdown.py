@@ -49,7 +49,8 @@ def write(data: bytes, label: Label, key: bytes) -> bytes:
     """
     parts = _parts(decode(data))
     _copies(parts.front_matter)
-    body = with_first_line(parts.body, f"> {label.notice}").strip("\n") + "\n"
+    line = f"> {label.notice}" if label.notice else ""
+    body = with_first_line(parts.body, line).strip("\n") + "\n"
     final = sealed(label, key, body.strip("\n"))
     others = _OLD_LABEL.sub("", parts.front_matter)
     mapping = "".join(f'  {name}: "{value}"\n' for name, value in final.AIGC.model_dump().items())

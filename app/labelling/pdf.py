@@ -57,7 +57,7 @@ def write(data: bytes, label: Label, key: bytes) -> bytes:
         LabelError: the pages do not show the notice, or the label does not read back whole.
     """
     found = read(data)
-    if not found.notice:
+    if label.notice and not found.notice:
         raise LabelError("PDF 页面上没有显式提示，没有导出，请在页眉、页脚或首尾写上提示。")
     final = sealed(label, key, found.content).model_copy(update={"notice": found.notice})
     return read_back(read, _with_information(data, to_json(final.AIGC)), final, key)

@@ -46,5 +46,7 @@ def write(data: bytes, label: Label, key: bytes) -> bytes:
 
 def with_first_line(text: str, line: str) -> str:
     """``text`` beginning with ``line``, which is not repeated if it is its first line already."""
+    if not line:
+        return text
     body = text.lstrip("\n")
     return body if body.split("\n", 1)[0].strip() == line else f"{line}\n\n{body}"

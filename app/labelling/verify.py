@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import NamedTuple, Protocol
 
 from app.errors import UserError
-from app.labelling import docx, fhir, html, json_file, markdown, pdf, text, xlsx
-from app.labelling.found import Found, Status, judge
+from app.labelling import docx, fhir, html, json_file, markdown, parts, pdf, text, xlsx
+from app.labelling.found import Found, Judgement, Status, judge
 from app.labelling.label import Label
 from app.labelling.ooxml import unpack
 
@@ -37,6 +37,7 @@ class Verification(NamedTuple):
 
 _BY_SUFFIX: dict[str, FileFormat] = {
     ".json": json_file,
+    ".jsonl": json_file,
     ".html": html,
     ".htm": html,
     ".md": markdown,
@@ -65,8 +66,13 @@ def verify(path: Path, key: bytes) -> Verification:
     data = _contents(path)
     file_format = format_of(path, data)
     with _naming(path):
-        judgement = judge(file_format.read(data), key)
-    return Verification(path, *judgement)
+        return Verification(path, *_judged(data, file_format, key))
+
+
+def _judged(data: bytes, file_format: FileFormat, key: bytes) -> Judgement:
+    if file_format is not json_file:
+        return judge(file_format.read(data), key)
+    return parts.judge_lines(data, key) if parts.is_lines(data) else parts.judge_json(data, key)
 
 
 def label_file(path: Path, label: Label, key: bytes) -> None:
@@ -101,14 +107,14 @@ def format_of(path: Path, data: bytes) -> FileFormat:
         found = _packed_format(data) if start.startswith(b"pk\x03\x04") else _plain_format(path, start)
     if not found:
         raise UserError(
-            f"{path}：不认识的文件格式，可核验 JSON、docx、xlsx、PDF、HTML、Markdown 和纯文本（.txt）文件。"
+            f"{path}：不认识的文件格式，可核验 JSON、JSONL、docx、xlsx、PDF、HTML、Markdown 和纯文本（.txt）文件。"
         )
     return found
 
 
 def _packed_format(data: bytes) -> FileFormat | None:
-    parts = unpack(data)
-    return next((kind for name, kind in _BY_PART.items() if name in parts), None)
+    names = unpack(data)
+    return next((kind for name, kind in _BY_PART.items() if name in names), None)
 
 
 def _plain_format(path: Path, start: bytes) -> FileFormat | None:

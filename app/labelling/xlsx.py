@@ -61,7 +61,7 @@ def write(data: bytes, label: Label, key: bytes) -> bytes:
         LabelError: the label does not read back whole.
     """
     parts = unpack(data)
-    if not any(cell.shown.strip() == label.notice for cell in _cells(data)):
+    if label.notice and not any(cell.shown.strip() == label.notice for cell in _cells(data)):
         _append_row(parts, label.notice)
     final = sealed(label, key, read(pack(parts)).content)
     return read_back(read, pack(with_label(parts, to_json(final.AIGC))), final, key)

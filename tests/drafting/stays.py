@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from app.drafting.assemble import Drafting
 from app.drafting.entailment import ModelJudge
 from app.drafting.write import Narrator
+from app.labelling.labeller import Labeller
 from app.llm.engines import open_model
 from app.records.model import Evidence, MedicalRecord
 from app.settings import Settings
@@ -82,7 +83,7 @@ def stay(**changes):
 def finished(record, narrator=None, judge=None, document_type=None):
     drafting = Drafting(record, narrator, judge, document_type)
     list(drafting.sentences())
-    return drafting, drafting.finish("0011", KEY, NOW)
+    return drafting, drafting.finish(Labeller("0011", KEY), NOW)
 
 
 def words(draft, name):

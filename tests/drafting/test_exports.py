@@ -9,6 +9,7 @@ from shutil import copy
 
 import docx
 import pytest
+from docx.oxml.ns import qn
 from pypdf import PdfReader
 
 from app.drafting.export import FORMATS, check_suffix, export
@@ -105,7 +106,7 @@ def test_numbers_resolve_to_what_is_cited(draft):
     for block in view.blocks:
         for line in block.lines:
             assert [sources[number].citation for number in line.numbers] == list(line.sentence.citations)
-    assert any(source.quote == "（2026-05-06）白细胞13.2×10^9/L（高）" for source in view.sources)
+    assert any(source.quote == "（2026-05-06）血常规：白细胞13.2×10^9/L（高）" for source in view.sources)
     assert any(source.quote == "右下肺炎" and source.where == "诊断 DX1" for source in view.sources)
 
 
@@ -202,6 +203,20 @@ def test_pdf_has_embedded_fonts_selectable_text_and_page_numbers(written, draft)
     assert "头孢地尼胶囊" in shown(written(".pdf"))
 
 
+def test_pdf_numbers_lead_to_their_sources(written, draft):
+    reader = PdfReader(written(".pdf"))
+    links = [
+        annotation.get_object()
+        for page in reader.pages
+        for annotation in page.get("/Annots", [])
+        if annotation.get_object()["/Subtype"] == "/Link"
+    ]
+    view = DraftView(draft, stay())
+    pieces = [p for block in view.blocks for line in block.lines for p in line.mark_pieces if p.number]
+    assert len(links) == len(pieces)
+    assert all(link.get("/Dest") or link.get("/A") for link in links)
+
+
 @pytest.mark.parametrize(
     ("text", "drawn"),
     [
@@ -222,6 +237,35 @@ def test_pdf_of_a_word_longer_than_a_line(written):
 
 
 # --- docx ---
+
+
+def test_docx_numbers_lead_to_their_sources(written, draft):
+    word = docx.Document(str(written(".docx")))
+    body = word.element.body
+    names = [mark.get(qn("w:name")) for mark in body.iter(qn("w:bookmarkStart"))]
+    view = DraftView(draft, stay())
+    assert names == [f"source{source.number}" for source in view.sources]
+    links = [
+        (link.get(qn("w:anchor")), "".join(t.text for t in link.iter(qn("w:t"))))
+        for link in body.iter(qn("w:hyperlink"))
+    ]
+    assert links == [
+        (f"source{piece.number}", piece.text)
+        for block in view.blocks
+        for line in block.lines
+        for piece in line.mark_pieces
+        if piece.number is not None
+    ]
+    ids = [mark.get(qn("w:id")) for mark in body.iter(qn("w:bookmarkStart"))]
+    assert len(set(ids)) == len(ids)
+
+
+def test_docx_keeps_a_mark_with_the_word_before_it(written):
+    word = docx.Document(str(written(".docx")))
+    before = word.settings.element.find(qn("w:noLineBreaksBefore"))
+    assert "[" in before.get(qn("w:val"))
+    assert before.getprevious().tag in (qn("w:noLineBreaksAfter"), qn("w:characterSpacingControl"))
+    assert any("\u2060[1" in paragraph.text for paragraph in word.paragraphs)
 
 
 def test_docx_has_header_footer_and_page_fields(written):
@@ -267,6 +311,14 @@ def test_fhir_is_a_document(bundle):
     assert re.fullmatch(INSTANT, bundle["timestamp"])
     assert bundle["entry"][0]["resource"]["resourceType"] == "Composition"
     assert list(resources(bundle)) == ["Composition", "Patient", "Encounter", "Device", "Provenance"]
+
+
+def test_fhir_validates_against_the_resource_models(bundle):
+    models = pytest.importorskip("fhir.resources.R4B.bundle")
+    validated = models.Bundle.model_validate(bundle)
+    assert [type(entry.resource).__name__ for entry in validated.entry] == [
+        "Composition", "Patient", "Encounter", "Device", "Provenance",
+    ]  # fmt: skip
 
 
 def test_fhir_references_resolve_inside_the_bundle(bundle):

@@ -120,9 +120,7 @@ def test_the_same_in_other_words_is_supported(source, claim):
 )
 def test_an_invention_never_reaches_the_draft(source, lie, tmp_path):
     told = source.rpartition("）")[2] if source.startswith("（2") else source
-    course = note(
-        "D2", "日常病程记录", f"{told}予头孢曲松2.0g静脉滴注每日1次抗感染。", "2026-05-08T09:00:00+08:00"
-    )
+    course = note("D2", "日常病程记录", f"{told}患者咳嗽较前减轻，停用氨溴索。", "2026-05-08T09:00:00+08:00")
     record = stay(documents=[course], lab_results=None)
     with saying((lie, [1, 2])) as server:
         drafting, draft = drafted_by(server, record, tmp_path)

@@ -12,6 +12,7 @@ from app.cli.import_rules import import_rules
 from app.errors import UserError
 from app.qc.specialty.judging import load_calibrations
 from eval.facts import Evaluation, Judged, LabelledFact, LabelledItem, load_items
+from tests.support.model_server import ModelServer, Reply, Token
 
 INDICATORS = {
     f"指标{g}": {
@@ -79,6 +80,38 @@ def test_the_table_of_the_command(files):
         evaluate_facts, items, "--indicators", indicators, "--no-model", "--format-out", "text"
     ).stdout
     assert "条目 72 条；正确率 1.000" in shown
+
+
+@pytest.mark.parametrize("how", [["--folds", 4], ["--leave-indicator-out"]])
+def test_cross_validation_fits_on_the_others(files, how):
+    found = json.loads(run(evaluate_facts, files[0], "--indicators", files[1], "--no-model", *how).stdout)
+    assert (found["n"], found["accuracy"], found["fact_accuracy"]) == (72, 1.0, 1.0)
+    low, high = found["interval_by_indicator"]
+    assert low < found["interval"][0] < high == 1.0
+
+
+def test_the_two_ways_exclude_each_other(files):
+    with pytest.raises(UserError, match="只能用一个"):
+        run(evaluate_facts, files[0], "--indicators", files[1], "--folds", 3, "--leave-indicator-out")
+
+
+def test_items_that_the_model_did_not_answer_are_left_open_and_not_fitted_on(files):
+    items, indicators = files
+    calls = iter(range(10_000))
+
+    def script(body):
+        if next(calls) % 9 == 0:
+            return Reply(status=400)
+        said = "胸部CT" in body["messages"][-1]["content"].split("血常规")[0]
+        yes, no = (0.9, 0.1) if said else (0.1, 0.9)
+        return Reply(tokens=[Token('"'), Token("是", yes, {"否": no}), Token('"')])
+
+    with ModelServer(script) as server:
+        options = ["--indicators", indicators, "--model", server.url]
+        found = json.loads(run(evaluate_facts, items, *options, "--folds", 4).stdout)
+        kept = run(calibrate, items, *options).output
+    assert 0 < found["undetermined"] < 72
+    assert "6 个指标" in kept
 
 
 def test_calibrating_writes_what_decides(files, tmp_path):

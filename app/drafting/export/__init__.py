@@ -50,7 +50,7 @@ def export(draft: Draft, record: MedicalRecord, path: Path, key: bytes) -> None:
         UserError: unknown suffix, or the file cannot be written.
     """
     check_suffix(path)
-    data = _renderer(path)(draft, record, key)
+    data = rendered(draft, record, _ending(path) or "", key)
     aside = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     try:
         with aside.open("wb") as file:
@@ -63,12 +63,20 @@ def export(draft: Draft, record: MedicalRecord, path: Path, key: bytes) -> None:
         raise UserError(f"无法写入 {path}（{error.strerror}），请检查权限和磁盘空间。") from error
 
 
+def rendered(draft: Draft, record: MedicalRecord, ending: str, key: bytes) -> bytes:
+    """The content of the file, for whoever sends it elsewhere than to a path.
+
+    Args:
+        draft: labelled.
+        record: the stay that it was drafted from.
+        ending: one of ``FORMATS``.
+        key: secret of the label's integrity value.
+    """
+    # Loaded only now, because the PDF and Word libraries are large.
+    module = import_module(f"{__name__}.{FORMATS[ending]}")
+    render: Render = module.render
+    return render(draft, record, key)
+
+
 def _ending(path: Path) -> str | None:
     return next((ending for ending in FORMATS if path.name.lower().endswith(ending)), None)
-
-
-def _renderer(path: Path) -> Render:
-    """The writer of the format; its module loads only now, because the PDF and Word libraries are large."""
-    module = import_module(f"{__name__}.{FORMATS[_ending(path) or '.json']}")
-    render: Render = module.render
-    return render

@@ -91,8 +91,11 @@ class _Document:
             "date": self._at,
             "author": [self._to("Device")],
             "title": self._view.title,
-            "section": [*sections, self._sources(), _titled("提示", [self._view.notice])],
+            "section": [*sections, self._sources(), *self._notices()],
         }
+
+    def _notices(self) -> list[Resource]:
+        return [_titled("提示", [self._view.notice])] if self._view.notice else []
 
     def _type(self) -> Resource:
         name = self._draft.document_type

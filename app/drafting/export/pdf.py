@@ -12,7 +12,15 @@ from fpdf.fonts import TTFFont
 from pylopdf_fonts_zh_cn import sans_path, serif_path
 
 from app.drafting.draft import Draft
-from app.drafting.export.view import MISSING_HEADING, SIGNATURE, SOURCES_HEADING, Block, DraftView, Line
+from app.drafting.export.view import (
+    MISSING_HEADING,
+    SIGNATURE,
+    SOURCES_HEADING,
+    Block,
+    DraftView,
+    Line,
+    MarkPiece,
+)
 from app.labelling import pdf as pdf_label
 from app.labelling.label import Label
 from app.records.model import MedicalRecord
@@ -31,18 +39,20 @@ _UNBROKEN = re.compile(r"[（“《［(\[]*(?:[A-Za-z0-9.,:/%^×~\-]+|.)[，。�
 
 
 class _Run(NamedTuple):
-    """Text of one style."""
+    """Text of one style; a raised one is the mark of ``line``, whose numbers lead to their sources."""
 
     text: str
     font: str = _BODY
     is_raised: bool = False
+    line: Line | None = None
 
 
 def render(draft: Draft, record: MedicalRecord, key: bytes) -> bytes:
     """The labelled document; ``draft``'s label is taken over, sealed anew over what the pages show."""
     view = DraftView(draft, record)
     sheet = _Sheet(view)
-    sheet.centred(view.notice, _SMALL)
+    if view.notice:
+        sheet.centred(view.notice, _SMALL)
     sheet.centred(view.title, _TITLE, _HEADING)
     sheet.paragraph([_Run(view.patient_line)])
     sheet.paragraph([_Run(view.date_line)])
@@ -56,8 +66,9 @@ def render(draft: Draft, record: MedicalRecord, key: bytes) -> bytes:
     sheet.heading(SOURCES_HEADING)
     for source in view.sources:
         quote = f"：“{source.quote}”" if source.quote else ""
-        sheet.paragraph([_Run(f"[{source.number}] {source.where}{quote}")], size=_SMALL)
-    sheet.centred(view.notice, _SMALL)
+        sheet.source(source.number, f"[{source.number}] {source.where}{quote}")
+    if view.notice:
+        sheet.centred(view.notice, _SMALL)
     return pdf_label.write(bytes(sheet.output()), Label.model_validate(draft.label), key)
 
 
@@ -78,7 +89,7 @@ def _paragraph(lines: Iterable[Line]) -> list[_Run]:
 
 
 def _runs(line: Line) -> list[_Run]:
-    return [_Run(line.text), *([_Run(line.mark, is_raised=True)] if line.mark else [])]
+    return [_Run(line.text), *([_Run(line.mark, is_raised=True, line=line)] if line.mark else [])]
 
 
 class _Sheet(FPDF):
@@ -87,6 +98,7 @@ class _Sheet(FPDF):
     def __init__(self, view: DraftView) -> None:
         super().__init__(format="A4")
         self._view = view
+        self._places: dict[int, int] = {}
         # fpdf2 and fontTools log what they leave out of the fonts; missing glyphs are replaced before.
         for name in ("fontTools", "fpdf"):
             logging.getLogger(name).setLevel(logging.ERROR)
@@ -110,7 +122,10 @@ class _Sheet(FPDF):
 
     def footer(self) -> None:
         """The notice and the page number."""
-        self._in_margin(-15, f"{self._view.notice}　　第 {self.page_no()} 页　共 {{nb}} 页")
+        self._in_margin(
+            -15,
+            f"{self._view.notice}{'　　' if self._view.notice else ''}第 {self.page_no()} 页　共 {{nb}} 页",
+        )
 
     def _in_margin(self, y: float, text: str) -> None:
         self.set_y(y)
@@ -143,8 +158,8 @@ class _Sheet(FPDF):
         self.ln(above)
         for line in self._broken(runs, size, self.epw - indent):
             self.set_x(self.l_margin + indent)
-            for (font, is_raised), group in groupby(line, key=lambda run: (run.font, run.is_raised)):
-                self._draw(_Run("".join(run.text for run in group), font, is_raised), size)
+            for style, group in groupby(line, key=lambda run: (run.font, run.is_raised, run.line)):
+                self._draw(_Run("".join(run.text for run in group), *style), size)
             self.ln(size * _LEADING)
 
     def _broken(self, runs: Iterable[_Run], size: float, width: float) -> Iterator[list[_Run]]:
@@ -176,10 +191,25 @@ class _Sheet(FPDF):
         return self.get_string_width(run.text)
 
     def _draw(self, run: _Run, size: float) -> None:
-        width, rise = self._width(run, size), size * 0.12 if run.is_raised else 0.0
+        rise = size * 0.12 if run.is_raised else 0.0
         self.y -= rise
-        self.cell(width, size * _LEADING, run.text)
+        for piece in run.line.mark_pieces if run.line else (MarkPiece(run.text),):
+            width = self._width(run._replace(text=piece.text), size)
+            self.cell(width, size * _LEADING, piece.text, link=self._place_of(piece.number))
         self.y += rise
+
+    def _place_of(self, number: int | None) -> int:
+        """The link to a source's entry; 0 for none. The entry itself is set when it is drawn."""
+        if number is None:
+            return 0
+        if number not in self._places:
+            self._places[number] = self.add_link()
+        return self._places[number]
+
+    def source(self, number: int, text: str) -> None:
+        """An entry of the list of sources, where the links to it lead."""
+        self.set_link(self._place_of(number), y=self.y, page=self.page)
+        self.paragraph([_Run(text)], size=_SMALL)
 
     def _drawable(self, text: str) -> str:
         """The text with nothing that the fonts cannot show: ⁹ becomes ^9, ₂ 2, a rare character its code point."""

@@ -6,7 +6,7 @@ from functools import cached_property
 from itertools import groupby
 from typing import NamedTuple
 
-from app.drafting.draft import Citation, Draft, DraftSection, DraftSentence
+from app.drafting.draft import Citation, Draft, DraftSection, DraftSentence, ResourceCitation
 from app.drafting.sources import Stay, day_of, happened_at
 from app.records.model import CHINA_TIME, Document, Evidence, MedicalRecord
 
@@ -33,6 +33,13 @@ _FIELDS = {
 }  # fmt: skip
 
 
+class MarkPiece(NamedTuple):
+    """A part of a mark; ``number`` is that of the source it names, ``None`` for what stands between."""
+
+    text: str
+    number: int | None = None
+
+
 class Line(NamedTuple):
     """A sentence as it is printed: closed by a stop where another follows, with the numbers of its sources."""
 
@@ -43,10 +50,20 @@ class Line(NamedTuple):
     @property
     def mark(self) -> str:
         """The numbers as a reader sees them, ``[3,5-9]``; empty without sources."""
+        return "".join(piece.text for piece in self.mark_pieces)
+
+    @property
+    def mark_pieces(self) -> list["MarkPiece"]:
+        """The mark, cut so that each number shown can lead to its source."""
         runs = (list(run) for _, run in groupby(enumerate(self.numbers), key=lambda pair: pair[1] - pair[0]))
-        ends = ((run[0][1], run[-1][1]) for run in runs)
-        told = ",".join(str(first) if first == last else f"{first}-{last}" for first, last in ends)
-        return f"[{told}]" if told else ""
+        pieces: list[MarkPiece] = []
+        for run in runs:
+            first, last = run[0][1], run[-1][1]
+            pieces.append(MarkPiece("," if pieces else "["))
+            pieces.append(MarkPiece(str(first), first))
+            if last != first:
+                pieces += [MarkPiece("-"), MarkPiece(str(last), last)]
+        return [*pieces, MarkPiece("]")] if pieces else []
 
 
 class Block(NamedTuple):
@@ -99,6 +116,7 @@ class DraftView:
     def __init__(self, draft: Draft, record: MedicalRecord) -> None:
         self.draft = Draft.model_validate(_printable(draft.model_dump()))
         self.record = MedicalRecord.model_validate(_printable(record.model_dump(by_alias=True)))
+        self._stay = Stay(self.record)
         self._numbers: dict[Citation, int] = {}
         self.blocks = tuple(self._block(s) for s in self.draft.sections if s.name not in _HEAD_SECTIONS)
         self.sources = tuple(self._source(number, c) for c, number in self._numbers.items())
@@ -166,8 +184,13 @@ class DraftView:
             yield Line(f"{sentence.text}{stop}{mark}", tuple(numbers), sentence)
 
     def _source(self, number: int, citation: Citation) -> Source:
-        quote = citation.quote if isinstance(citation, Evidence) else self._rendered.get(citation, "")
+        quote = citation.quote if isinstance(citation, Evidence) else self._entry(citation)
         return Source(number, self._where(citation), quote, citation)
+
+    def _entry(self, citation: ResourceCitation) -> str:
+        """An entry of the structured data in words; a field says no more than its name."""
+        is_field = citation.resource.partition("/")[0] in ("encounter", "documents")
+        return "" if is_field else self._stay.cited_text(citation)
 
     def _where(self, citation: Citation) -> str:
         if isinstance(citation, Evidence):
@@ -176,12 +199,6 @@ class DraftView:
         if collection == "documents":
             return self.document_name(self.record.documents_by_id[name])
         return f"{_COLLECTIONS.get(collection, collection)} {_FIELDS.get(name, name)}"
-
-    @cached_property
-    def _rendered(self) -> dict[Citation, str]:
-        """The entries of the structured data in words."""
-        stay = Stay(self.record)
-        return {item.citation: item.dated_text for item in (*stay.data, *stay.named)}
 
 
 def _printable(value: object) -> object:
