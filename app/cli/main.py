@@ -5,16 +5,21 @@ import sys
 import typer
 from typer.exceptions import Abort, TyperException
 
+from app.cli.accounts import accounts_app
 from app.cli.audit import audit
+from app.cli.audit_log import audit_log_app
 from app.cli.calibrate import calibrate
 from app.cli.check import check
+from app.cli.deid import deid
 from app.cli.draft import draft
 from app.cli.evaluate import eval_app
 from app.cli.kb import kb_app
 from app.cli.label import label_app
+from app.cli.mcp import mcp
 from app.cli.models import models_app
 from app.cli.output import EXIT_FAILED, warn
 from app.cli.rules import rules_app
+from app.cli.serve import serve
 from app.cli.terms import terms_app
 from app.cli.usage import usage_sentence
 from app.cli.verify import verify
@@ -34,12 +39,17 @@ app.command()(audit)
 app.command()(draft)
 app.command()(verify)
 app.command()(calibrate)
+app.command()(serve)
+app.command()(mcp)
+app.command()(deid)
 app.add_typer(label_app, name="label")
 app.add_typer(rules_app, name="rules")
 app.add_typer(kb_app, name="kb")
 app.add_typer(models_app, name="models")
 app.add_typer(terms_app, name="terms")
 app.add_typer(eval_app, name="eval")
+app.add_typer(accounts_app, name="accounts")
+app.add_typer(audit_log_app, name="audit-log")
 
 
 def run() -> None:

@@ -61,11 +61,17 @@ class ModelServer:
     """The server; runs while its context is open. ``requests`` holds the bodies it was sent, in order."""
 
     def __init__(
-        self, script: Script = Reply(), *, models: Sequence[str] = ("double",), api_key: str | None = None
+        self,
+        script: Script = Reply(),
+        *,
+        models: Sequence[str] = ("double",),
+        api_key: str | None = None,
+        owner: str = "double",
     ):
         self.requests: list[dict[str, Any]] = []
         self.models = list(models)
         self.api_key = api_key
+        self.owner = owner
         self._script = script
         self._lock = threading.Lock()
         self._closing = threading.Event()
@@ -111,7 +117,8 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         if not self._is_authorised():
             return
-        self._send(200, json.dumps({"object": "list", "data": [{"id": name} for name in self.double.models]}))
+        models = [{"id": name, "owned_by": self.double.owner} for name in self.double.models]
+        self._send(200, json.dumps({"object": "list", "data": models}))
 
     def do_POST(self) -> None:
         request = json.loads(self.rfile.read(int(self.headers["Content-Length"])))

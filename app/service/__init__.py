@@ -1,0 +1,1 @@
+"""The service: what people and their programs reach over HTTP, CDS Hooks and MCP."""
