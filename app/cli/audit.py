@@ -1,7 +1,5 @@
 """``bingli audit``: a batch."""
 
-import os
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,12 +11,6 @@ from app.errors import UserError
 if TYPE_CHECKING:
     from app.batch.statistics import Statistics
     from app.settings import Settings
-
-
-class Engine(StrEnum):
-    """Where the work is done."""
-
-    LOCAL = "local"
 
 
 def audit(
@@ -38,7 +30,15 @@ def audit(
     no_model: Annotated[
         bool, typer.Option("--no-model", help="不使用语言模型；需要它的规则为“无法判定”")
     ] = False,
-    engine: Annotated[Engine, typer.Option("--engine", help="在哪里计算：local 为本机")] = Engine.LOCAL,
+    cluster: Annotated[
+        str | None,
+        typer.Option(
+            "--cluster",
+            metavar="ADDRESS",
+            help="Ray 集群：ray://主机:端口，或 local（缺省用本机进程）",
+            show_default=False,
+        ),
+    ] = None,
     output_format: Annotated[Format, typer.Option("--format", help="汇总的格式")] = Format.TEXT,
 ) -> None:
     """审核一批病历：逐份结果、汇总、国家指标和报告。
@@ -56,7 +56,7 @@ def audit(
     from app.batch.sources import total_bytes
     from app.settings import load_settings
 
-    settings = load_settings(profile=profile, model=model)
+    settings = load_settings(profile=profile, model=model, cluster=cluster)
     processes = _processes(workers, settings, use_model=not no_model)
     columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
     bar = Progress(*columns, console=progress_console, disable=not progress_console.is_terminal)
@@ -80,10 +80,14 @@ def audit(
         say(_told(statistics, out))
 
 
-def _processes(given: int | None, settings: "Settings", *, use_model: bool) -> int:
+def _processes(given: int | None, settings: "Settings", *, use_model: bool) -> int | None:
     """One process a core; but one only with the embedded model, which uses all cores by itself."""
     if not use_model or settings.model.startswith(("http://", "https://")):
-        return given or os.cpu_count() or 1
+        return given
+    if settings.cluster:
+        raise UserError(
+            "集群上不用内嵌模型；请加 --no-model，或用 --model 指定各机都能访问的模型服务的网址。"
+        )
     if given is not None and given > 1:
         raise UserError(
             "内嵌模型自己会用全部核心，只能用一个进程；请去掉 --workers，或加 --no-model，或用 --model 指定模型服务的网址。"
