@@ -15,7 +15,8 @@ demo: $(VENV)/.app
 
 test: system $(VENV)/.dev lint types
 	$(BIN)/bingli models pull
-	$(BIN)/pytest
+	$(BIN)/bingli models install-vllm || echo "没有 vLLM 环境，用到它的测试会跳过。" >&2
+	$(BIN)/pytest -n 2 --dist loadfile
 
 system:
 	@missing=; for package in $(SYSTEM); do dpkg -s $$package >/dev/null 2>&1 || missing="$$missing $$package"; done; \
@@ -31,6 +32,8 @@ types: $(VENV)/.dev
 
 bench: $(VENV)/.dev
 	$(BIN)/python -m eval.bench
+	$(BIN)/python -m eval.bench_service
+	$(BIN)/python -m eval.bench_storage
 
 $(VENV)/.app: pyproject.toml constraints.txt
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || { echo "需要 Python 3.11 以上和 venv 模块（Debian：apt-get install python3-venv）。" >&2; exit 2; }
@@ -38,7 +41,9 @@ $(VENV)/.app: pyproject.toml constraints.txt
 	@$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable .
 	@touch $@
 
+# torch comes first and alone: asked for together with others, pip takes the build for graphics cards
 $(VENV)/.dev: $(VENV)/.app
+	@$(BIN)/python -m pip install --quiet torch==2.13.0
 	@$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[dev]"
 	@touch $@
 
