@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 _FIRST_ACCOUNT = "admin"
 _GRACE_SECONDS = 10
+_KEPT_OPEN_SECONDS = 75
+"""Longer than writers pause: a connection closed just as the next request goes out loses it."""
 
 
 def serve(
@@ -46,6 +48,7 @@ def serve(
         access_log=False,
         server_header=False,
         timeout_graceful_shutdown=_GRACE_SECONDS,
+        timeout_keep_alive=_KEPT_OPEN_SECONDS,
     )
     name, number = listening.getsockname()[:2]
     address = f"http://{f'[{name}]' if ':' in name else name}:{number}/"

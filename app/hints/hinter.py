@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from app.hints.hint import DueBy, Hint, HintRequest, Hints
+from app.hints.mending import Mended, Mending, Told
 from app.hints.note import Note
 from app.hints.recent import Recent
 from app.hints.timing import Timing, timing_of
@@ -17,17 +18,24 @@ from app.qc.render.text import ClauseText, basis_text, no_clause
 from app.qc.result import Finding, Report
 from app.qc.rule import Basis
 from app.records.model import CHINA_TIME, DocumentType, MedicalRecord
+from app.storage.cache import content_key
 from app.storage.dismissals import dismissal_key
 
 _NOTES_KEPT = 2000
 _STAYS_KEPT = 500
 _WRITERS_KEPT = 250
+_JUDGED_AT_ONCE = 2
 _REMINDERS_HOLD = timedelta(minutes=10)
 
 
 class _Due(NamedTuple):
     found_at: datetime
     reminders: tuple[Reminder, ...]
+
+
+class _Stay(NamedTuple):
+    record: MedicalRecord
+    key: str
 
 
 class _Writer(NamedTuple):
@@ -49,6 +57,10 @@ class Hinter:
         self._found: Recent[tuple[Finding, ...]] = Recent(_NOTES_KEPT)
         self._writers: Recent[_Writer] = Recent(_WRITERS_KEPT)
         self._due: Recent[_Due] = Recent(_STAYS_KEPT)
+        self._stays: Recent[_Stay] = Recent(_STAYS_KEPT)
+        self._mending = Mending()
+        # One interpreter judges no quicker for many at once: all of them would end late.
+        self._turns = threading.Semaphore(_JUDGED_AT_ONCE)
 
     def now(
         self,
@@ -64,7 +76,7 @@ class Hinter:
             at: the moment of writing, aware; by default now.
         """
         moment = at or datetime.now(CHINA_TIME)
-        note = Note(request)
+        note = self._note(request)
         state = note.state(dismissed, moment)
         if request.known == state:
             return Hints(state=state, is_unchanged=True)
@@ -73,6 +85,27 @@ class Hinter:
         shown, more = hints[: self._most], hints[self._most :]
         return Hints(hints=tuple(shown), more=len(more), due=due, state=state)
 
+    def mended(
+        self, request: HintRequest, answer: Hints, writer: str, dismissed: Collection[str] = frozenset()
+    ) -> Mended:
+        """Which hints of code ``writer`` followed since the last version of the note.
+
+        Args:
+            request: as it was given to ``now``.
+            answer: what ``now`` said.
+            writer: the account that writes.
+            dismissed: hints that were dismissed; whatever becomes of them, they were not followed.
+        """
+        if answer.is_unchanged:
+            return Mended()
+        note = self._note(request)
+        amiss = {note.told(finding) for finding in self._findings(note)}
+        shown = {Told(hint.rule, hint.quote) for hint in answer.hints}
+        who = content_key(writer, note.writer_key)
+        found = self._mending.follow(who, request.text, shown, amiss)
+        followed = (told for told in found.fixed if dismissal_key(*told) not in dismissed)
+        return found._replace(fixed=tuple(followed))
+
     def later(
         self, request: HintRequest, judge: Checker, dismissed: Collection[str] = frozenset()
     ) -> Iterator[Hint]:
@@ -80,7 +113,7 @@ class Hinter:
 
         Answers about passages that did not change come from the cache of the model's answers.
         """
-        note = Note(request)
+        note = self._note(request)
         for code in _codes(judge, request.type, request.is_finished):
             if judge.rules[code].check is None:
                 found = judge.limited_to([code]).check(note.record).result.findings
@@ -88,6 +121,17 @@ class Hinter:
                     finding for finding in found if finding.engine == "llm" and note.concerns(finding)
                 ]
                 yield from self._hints(note, by_model, dismissed, ())
+
+    def _note(self, request: HintRequest) -> Note:
+        stay = request.record
+        if stay is None:
+            return Note(request, "")
+        name = str(id(stay))
+        known = self._stays.get(name)
+        if known is None or known.record is not stay:
+            known = _Stay(stay, content_key(stay.model_dump_json()))
+            self._stays.put(name, known)
+        return Note(request, known.key)
 
     def _findings(self, note: Note) -> tuple[Finding, ...]:
         known = self._found.get(note.key)
@@ -101,12 +145,13 @@ class Hinter:
         """Judge the note; within a stay, what was worked out of its other documents is taken over."""
         checker = self._checker_for(note.request)
         if note.request.record is None:
-            return checker.check(note.record)
+            with self._turns:
+                return checker.check(note.record)
         writer = self._writers.get(note.writer_key)
         if writer is None:
             writer = _Writer(threading.Lock(), Rechecker(checker))
             self._writers.put(note.writer_key, writer)
-        with writer.lock:
+        with writer.lock, self._turns:
             return writer.rechecker.check(note.record)
 
     def _checker_for(self, request: HintRequest) -> Checker:

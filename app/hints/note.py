@@ -6,6 +6,7 @@ from datetime import datetime
 from functools import cached_property
 
 from app.hints.hint import DueBy, Hint, HintRequest
+from app.hints.mending import Told
 from app.hints.timing import Timing, Writing, timing_of
 from app.qc.result import Finding
 from app.qc.rule import SEVERITIES
@@ -19,9 +20,14 @@ _NO_STAY = "未给出病历"
 class Note:
     """A note being written within its stay."""
 
-    def __init__(self, request: HintRequest) -> None:
-        """Put the note of ``request`` into its stay, in place of what stands there under its id."""
+    def __init__(self, request: HintRequest, stay_key: str) -> None:
+        """Put the note of ``request`` into its stay, in place of what stands there under its id.
+
+        Args:
+            stay_key: stands for everything known of the stay; empty without one.
+        """
         self.request = request
+        self.stay_key = stay_key
 
     @cached_property
     def document(self) -> Document:
@@ -44,12 +50,6 @@ class Note:
             return MedicalRecord(record_id=_NO_STAY, coverage=("documents",), documents=(self.document,))
         others = [d for d in stay.documents or () if d.id != self.request.document_id]
         return stay.model_copy(update={"documents": (*others, self.document)})
-
-    @cached_property
-    def stay_key(self) -> str:
-        """Stands for everything known of the stay."""
-        stay = self.request.record
-        return content_key(stay.model_dump_json()) if stay else ""
 
     @cached_property
     def key(self) -> str:
@@ -79,9 +79,13 @@ class Note:
             return True
         return bool(finding.section) and self._writing.is_past(finding.section or "")
 
+    def told(self, finding: Finding) -> Told:
+        """What a hint on the finding is about."""
+        return Told(finding.rule, next((e.quote for e in self._here(finding)), ""))
+
     def hint(self, finding: Finding, why: str, due: tuple[DueBy, ...]) -> Hint:
         """The finding as its writer is told of it."""
-        here = [e for e in finding.evidence if e.document_id == self.document.id]
+        here = self._here(finding)
         place = here[0] if here else None
         own = next((each for each in due if self.document.kind in each.what), None)
         return Hint(
@@ -108,6 +112,9 @@ class Note:
     def rank(self, hint: Hint) -> tuple[int, float, int, str]:
         """The more severe, the surer, the nearer to the writer comes first."""
         return (SEVERITIES.index(hint.severity), -round(hint.confidence, 1), self._distance(hint), hint.id)
+
+    def _here(self, finding: Finding) -> list[Evidence]:
+        return [e for e in finding.evidence if e.document_id == self.document.id]
 
     def _distance(self, hint: Hint) -> int:
         """Code points between the writer and the place of a hint; a hint without a place is farthest."""

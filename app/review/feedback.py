@@ -9,6 +9,7 @@ from app.qc.intervals import Interval, wilson
 from app.storage.database import Database
 from app.storage.dismissals import DismissalStore
 from app.storage.findings import FindingStore, RuleVerdicts
+from app.storage.fixes import FixStore
 from app.storage.states import Verdict
 
 LABEL_FORMAT = "bingli/finding-label/1"
@@ -21,7 +22,8 @@ class RuleFeedback(BaseModel):
         accepted, refused: records in which its findings stood, and in which at least one was none.
         refused_share: the share of the refused, 0–1; ``None`` where nothing was decided.
         interval: its 95 % interval (Wilson), records being independent of one another.
-        dismissed: hints of the rule that writers dismissed; they do not enter the share.
+        dismissed, fixed: hints of the rule that writers dismissed, and that they followed by mending the text; they
+            do not enter the share.
         is_mostly_refused: the whole interval lies above one half.
     """
 
@@ -33,16 +35,21 @@ class RuleFeedback(BaseModel):
     refused_share: float | None
     interval: Interval
     dismissed: int
+    fixed: int
     is_mostly_refused: bool
 
 
 def feedback(database: Database) -> tuple[RuleFeedback, ...]:
-    """Every rule that people decided about or dismissed, the most refused first."""
+    """Every rule that people decided about, dismissed or followed, the most refused first."""
     verdicts = {found.rule: found for found in FindingStore(database).verdicts()}
-    dismissed = DismissalStore(database).counts()
+    dismissed, fixed = DismissalStore(database).counts(), FixStore(database).counts()
     rules = [
-        _of_rule(verdicts.get(code) or RuleVerdicts(rule=code, accepted=0, refused=0), dismissed.get(code, 0))
-        for code in verdicts.keys() | dismissed.keys()
+        _of_rule(
+            verdicts.get(code) or RuleVerdicts(rule=code, accepted=0, refused=0),
+            dismissed.get(code, 0),
+            fixed.get(code, 0),
+        )
+        for code in verdicts.keys() | dismissed.keys() | fixed.keys()
     ]
     return tuple(sorted(rules, key=lambda rule: (-rule.interval.low, -rule.dismissed, rule.rule)))
 
@@ -64,7 +71,7 @@ def labels(database: Database) -> Iterator[dict[str, Any]]:
         }
 
 
-def _of_rule(found: RuleVerdicts, dismissed: int) -> RuleFeedback:
+def _of_rule(found: RuleVerdicts, dismissed: int, fixed: int) -> RuleFeedback:
     n = found.accepted + found.refused
     interval = wilson(found.refused, n)
     return RuleFeedback(
@@ -74,5 +81,6 @@ def _of_rule(found: RuleVerdicts, dismissed: int) -> RuleFeedback:
         refused_share=found.refused / n if n else None,
         interval=interval,
         dismissed=dismissed,
+        fixed=fixed,
         is_mostly_refused=interval.low > 0.5,
     )

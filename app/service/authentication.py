@@ -104,7 +104,7 @@ def signed_in(request: Request) -> Caller:
     return caller
 
 
-def desk(request: Request, caller: Annotated[Caller, Depends(signed_in)]) -> Desk:
+async def desk(request: Request, caller: Annotated[Caller, Depends(signed_in)]) -> Desk:
     """The desk of the caller."""
     return Desk(parts_of(request), caller.account)
 

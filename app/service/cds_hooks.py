@@ -209,7 +209,7 @@ def take_feedback(desk: Desk, given: Feedback) -> None:
         if known is None:
             raise NotFound(f"没有卡片 {each.card}，请使用返回卡片时的 uuid。")
         if each.outcome == "accepted":
-            desk.follow(known["rule"], known["record_id"])
+            desk.follow(known["rule"], known["record_id"], known["quote"])
         else:
             desk.dismiss(known["rule"], known["quote"], _why(each.overrideReason), known["record_id"])
 

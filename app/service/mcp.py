@@ -3,6 +3,11 @@
 The server runs as its user, sees only what it is sent, and reads no stored record.
 """
 
+import os
+import select
+import sys
+import threading
+import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from functools import cached_property
@@ -31,6 +36,7 @@ _INSTRUCTIONS = (
     "中文住院病历的质控与起草工具。病历用 bingli/record/1 的 JSON 给出；单份文书用文本和类型给出。"
     "带 ai_label 或 label 的内容由语言模型生成，须经医师审核确认。"
 )
+_LAST_ANSWER_SECONDS = 2.0
 _T = TypeVar("_T")
 
 Record = Annotated[dict[str, Any], Field(description="一份病历，bingli/record/1 的 JSON 对象")]
@@ -131,11 +137,29 @@ def mcp_server(tools: Tools) -> MCPServer[Any]:
 
 
 def serve_stdio(settings: Settings, *, use_model: bool) -> None:
-    """Serve on standard input and output until the client goes."""
+    """Serve on standard input and output until the client goes; a tool that still runs then is broken off."""
     with ExitStack() as stack:
         model = SharedModel(settings, is_used=use_model)
         stack.callback(model.close)
+        _end_with_client(model)
         mcp_server(Tools(settings, model, stack)).run("stdio")
+
+
+def _end_with_client(model: SharedModel) -> None:
+    """Watch whether the client is still there: threads that run tools cannot be stopped but with the process."""
+    if not hasattr(select, "poll"):
+        return
+    watched = os.dup(sys.stdin.fileno())
+
+    def watch() -> None:
+        poll = select.poll()
+        poll.register(watched, 0)  # a hang-up is reported unasked
+        poll.poll()
+        time.sleep(_LAST_ANSWER_SECONDS)
+        model.close()
+        os._exit(0)
+
+    threading.Thread(target=watch, name="end-with-client", daemon=True).start()
 
 
 def _record(given: dict[str, Any]) -> MedicalRecord:

@@ -33,6 +33,7 @@ from app.storage.database import Database, open_database
 from app.storage.dismissals import DismissalStore
 from app.storage.drafts import DraftStore
 from app.storage.findings import FindingStore
+from app.storage.fixes import FixStore
 from app.storage.idempotency import IdempotencyStore
 from app.storage.jobs import JobStore
 from app.storage.records import RecordStore
@@ -62,6 +63,7 @@ class Parts:
         self.findings = FindingStore(database)
         self.drafts = DraftStore(database)
         self.dismissals = DismissalStore(database)
+        self.fixes = FixStore(database)
         self.idempotency = IdempotencyStore(database)
         self.switches = RuleSwitchStore(database)
         self.recalls = RecallDesk(database)
@@ -134,7 +136,7 @@ class Parts:
         Raises:
             NotFound: there is none.
         """
-        version = self.records.summary(record_id).version
+        version = self.records.version(record_id)
         key = f"{record_id}\x1f{version}"
         known = self._stays.get(key)
         if known is None:

@@ -2,6 +2,7 @@
 
 import hashlib
 import secrets
+import time
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import NamedTuple
@@ -16,6 +17,9 @@ from app.privacy.rights import Account, Grant, Role
 from app.storage.columns import column_text
 from app.storage.database import Database
 from app.storage.tables import AccountRow, GrantRow, TokenRow
+
+TOKENS_HOLD_SECONDS = 2.0
+_TOKENS_KEPT = 10_000
 
 
 class TokenKind(StrEnum):
@@ -45,11 +49,24 @@ class TokenInfo(BaseModel):
     expires_at: datetime
 
 
+class _Owner(NamedTuple):
+    """Whom a token stood for when it was last looked up; ``read_at`` is of the monotonic clock."""
+
+    account: Account
+    expires_at: datetime
+    read_at: float
+
+
 class AccountStore:
-    """Accounts in the database."""
+    """Accounts in the database.
+
+    Whom a token stands for is remembered for ``TOKENS_HOLD_SECONDS``, and forgotten at once when an account changes
+    or a token ends here; what another process changes holds after that time.
+    """
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._owners: dict[tuple[str, TokenKind], _Owner] = {}
 
     def count(self) -> int:
         """How many accounts there are."""
@@ -101,7 +118,9 @@ class AccountStore:
                 raise UserError("至少要有一个可用的管理员账号，请先设好另一个管理员。")
             if account.is_disabled or kept:
                 session.execute(delete(TokenRow).where(TokenRow.account == account.name))
-            return _account(session, row)
+            saved = _account(session, row)
+        self._forget()
+        return saved
 
     def sign_in(self, name: str, password: str) -> SignIn | None:
         """The account that name and password belong to; ``None`` without saying what was wrong."""
@@ -128,6 +147,7 @@ class AccountStore:
             row = _row(session, name)
             row.password, row.must_change_password = kept, False
             session.execute(delete(TokenRow).where(TokenRow.account == name))
+        self._forget()
 
     def open_token(self, name: str, kind: TokenKind, lifetime: timedelta, title: str = "") -> str:
         """A new token for an account; what is stored does not tell it.
@@ -153,22 +173,30 @@ class AccountStore:
 
     def by_token(self, token: str, kind: TokenKind, now: datetime | None = None) -> Account | None:
         """Whom a token stands for; ``None`` when it is unknown, of another kind, run out or the account disabled."""
-        with self._database.reading() as session:
-            row = session.get(TokenRow, _digest(token))
-            if row is None or row.kind != kind or row.expires_at <= (now or datetime.now(UTC)):
+        key = (_digest(token), kind)
+        owners = self._owners
+        owner = owners.get(key)
+        if owner is None or time.monotonic() - owner.read_at > TOKENS_HOLD_SECONDS:
+            owner = self._owner(*key)
+            if owner is None:
+                owners.pop(key, None)
                 return None
-            owner = session.get_one(AccountRow, row.account)
-            return None if owner.is_disabled else _account(session, owner)
+            if len(owners) >= _TOKENS_KEPT:
+                owners.clear()
+            owners[key] = owner
+        return owner.account if owner.expires_at > (now or datetime.now(UTC)) else None
 
     def close_token(self, token: str) -> None:
         """End a session, or take a token back."""
         with self._database.session() as session:
             session.execute(delete(TokenRow).where(TokenRow.digest == _digest(token)))
+        self._forget()
 
     def revoke(self, digest: str) -> None:
         """Take back the token that a list shows."""
         with self._database.session() as session:
             session.execute(delete(TokenRow).where(TokenRow.digest == digest))
+        self._forget()
 
     def tokens(self, name: str) -> tuple[TokenInfo, ...]:
         """The tokens of an account, the newest first."""
@@ -205,6 +233,21 @@ class AccountStore:
             if row.subject not in (None, subject) or other not in (None, name):
                 raise Conflict(f"账号 {name} 已与另一个统一身份关联，请联系管理员。")
             row.subject = subject
+
+    def _owner(self, digest: str, kind: TokenKind) -> _Owner | None:
+        read_at = time.monotonic()
+        with self._database.reading() as session:
+            row = session.get(TokenRow, digest)
+            if row is None or row.kind != kind:
+                return None
+            owner = session.get_one(AccountRow, row.account)
+            if owner.is_disabled:
+                return None
+            return _Owner(_account(session, owner), row.expires_at, read_at)
+
+    def _forget(self) -> None:
+        """Begin a new memory: a lookup that is under way writes into the old one."""
+        self._owners = {}
 
 
 def _digest(token: str) -> str:

@@ -140,6 +140,15 @@ class RecordStore:
         with self._database.reading() as session:
             return _summary(_row(session, record_id), session.get(ResultRow, record_id))
 
+    def version(self, record_id: str) -> int:
+        """The version of a record as it is now.
+
+        Raises:
+            NotFound: there is none.
+        """
+        with self._database.reading() as session:
+            return _row(session, record_id).version
+
     def scope(self, record_id: str) -> Scope:
         """Who the stored record belongs to.
 

@@ -168,6 +168,20 @@ class DismissalRow(Table):
     __table_args__ = (UniqueConstraint("record_id", "key", "actor"),)
 
 
+class FixRow(Table):
+    """A hint whose writer mended what it was about; ``key`` stands for rule and quote."""
+
+    __tablename__ = "fixes"
+
+    number: Mapped[int] = _number()
+    key: Mapped[str] = mapped_column(String(64))
+    record_id: Mapped[str] = mapped_column(String(128))
+    rule: Mapped[str] = mapped_column(String(32), index=True)
+    actor: Mapped[str] = mapped_column(String(64))
+    at: Mapped[datetime]
+    __table_args__ = (UniqueConstraint("record_id", "key", "actor"),)
+
+
 class RecallRow(Table):
     """A request to open a filed record again."""
 

@@ -12,7 +12,7 @@ from app.records.model import DOCUMENT_TYPES
 from app.service.desk import Desk
 from app.storage.paging import LARGEST_PAGE
 from app.storage.records import RecordFilter
-from app.ui.panel import QUIET, asset, desk_of, document_label, record_label, told
+from app.ui.panel import QUIET, asset, desk_of, document_label, record_label, say_answered, told
 
 Answer = Mapping[str, Any]
 """What goes to the browser; ``error`` holds a Chinese sentence where something could not be done."""
@@ -35,7 +35,8 @@ def editor() -> gr.HTML:
         types=list(DOCUMENT_TYPES),
         streamed={"turn": 0, "hints": [], "is_done": True},
     )
-    region.pause(_stream, None, region, trigger_mode="always_last", concurrency_limit=None, **QUIET)
+    event = region.pause(_stream, None, region, trigger_mode="multiple", concurrency_limit=None, **QUIET)
+    say_answered(event, f"#{region.elem_id} .bl-editor")
     return region
 
 

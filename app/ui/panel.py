@@ -28,9 +28,6 @@ Fields = Mapping[str, str]
 
 logger = logging.getLogger(__name__)
 
-_NO_LONGER_BUSY = (
-    "() => document.querySelectorAll('[aria-busy]').forEach(e => e.removeAttribute('aria-busy'))"
-)
 QUIET: Mapping[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
 
 
@@ -57,7 +54,7 @@ def on_act(region: gr.HTML, handler: Callable[..., Any], outputs: Any, inputs: A
         return told(lambda: handler(desk_of(request), event._data or {}, *values))
 
     event = region.act(run, list(inputs), outputs, trigger_mode="multiple", concurrency_limit=None, **QUIET)
-    event.then(None, js=_NO_LONGER_BUSY)
+    say_answered(event, f"#{region.elem_id} .bl-panel")
     return event
 
 
@@ -70,8 +67,14 @@ def on_stream(region: gr.HTML, handler: Callable[..., Iterator[Any]], outputs: A
             yield state
 
     event = region.act(run, None, outputs, trigger_mode="multiple", concurrency_limit=None, **QUIET)
-    event.then(None, js=_NO_LONGER_BUSY)
+    say_answered(event, f"#{region.elem_id} .bl-panel")
     return event
+
+
+def say_answered(event: Any, selector: str) -> None:  # noqa: ANN401
+    """Tell an element of the page, by the event ``answered``, that the answer is there or has failed."""
+    for over in (event.then, event.failure):
+        over(None, js=f"() => document.querySelector('{selector}').dispatchEvent(new Event('answered'))")
 
 
 def on_upload(button: gr.UploadButton, handler: Callable[..., Any], outputs: Any, inputs: Any = ()) -> Any:  # noqa: ANN401
@@ -86,9 +89,7 @@ def on_upload(button: gr.UploadButton, handler: Callable[..., Any], outputs: Any
         file.unlink()
         return told(lambda: handler(desk_of(request), file.name, content, *values))
 
-    event = button.upload(run, [button, *inputs], outputs, concurrency_limit=None, **QUIET)
-    event.then(None, js=_NO_LONGER_BUSY)
-    return event
+    return button.upload(run, [button, *inputs], outputs, concurrency_limit=None, **QUIET)
 
 
 def told(work: Callable[[], Any]) -> Any:  # noqa: ANN401

@@ -3,6 +3,7 @@
 import json
 import re
 import threading
+from typing import Any
 
 import httpx
 import pytest
@@ -10,6 +11,7 @@ from playwright.sync_api import Locator, Page, expect
 
 from app.hints.hint import Hint
 from app.records.model import MedicalRecord
+from app.review.transitions import Step
 from app.service.desk import Desk
 from app.settings import Settings
 from app.storage.findings import FindingFilter
@@ -21,6 +23,7 @@ from tests.support.browser import (
     PASSWORD,
     RUNNING,
     SURGEON,
+    LiveService,
     browsing,
     example,
     live_service,
@@ -55,7 +58,7 @@ PAGES_OF = {
 GALLSTONES, STROKE, HIP = "ZY2026-003117", "ZY2026-005226", "ZY2026-050862"
 CHIEF_COMPLAINT, COURSE, SYMPTOMS = "IC-ZS-01-V1", "IC-XB-03-V1", "EN-XB-01-V1"
 LABELS = "h1, h2, h3, th, button:not(.bl-item), summary, legend, .bl-chip, .bl-empty, .bl-title p"
-KNOWN_WORDS = {"bingli", "Shift", "JSON", "JSONL", "Word", "Markdown"}
+KNOWN_WORDS = {"bingli", "JSON", "JSONL", "Word", "Markdown", "record", "content", "problems"}
 SCRIPT = "<script>window.ran=1</script><img src=x onerror='window.ran=1'>{{7*7}}${window.ran=1}"
 
 
@@ -167,6 +170,10 @@ def test_the_stay_is_the_context_of_the_note(page_of):
     due = page.get_by_label("待完成")
     expect(due).to_contain_text("入院记录")
     expect(due).to_contain_text("还剩")
+    lines = due.locator("li > span:first-child").all_text_contents()
+    assert lines.count("入院记录等") == 1
+    assert not [line for line in lines if "或" in line or lines.count(line) > 1]
+    expect(due.get_by_title("入院记录或再次或多次入院记录", exact=True)).to_have_text("入院记录等")
     area = page.locator("textarea.bl-area")
     area.press_sequentially(
         "姓名：贾春来　性别：女　年龄：58岁\n"
@@ -200,6 +207,27 @@ def test_hints_of_the_model_come_one_by_one_and_are_labelled(page_of, monkeypatc
     expect(page.locator(".bl-ink mark", has_text="反复腹痛")).to_have_text("反复腹痛")
     goes_on.set()
     expect(page.locator(".bl-hint", has_text="第二条")).to_be_visible()
+    expect(page.get_by_text("正在由语言模型继续判断…")).to_be_hidden()
+
+
+def test_the_model_is_asked_again_about_what_was_written_meanwhile(page_of, monkeypatch):
+    goes_on = threading.Event()
+
+    def slowly(desk, request):
+        is_whole = "加重" in request.text
+        is_whole or goes_on.wait(30)
+        yield model_hint("新稿" if is_whole else "旧稿", request.text)
+
+    monkeypatch.setattr(Desk, "model_hints", slowly)
+    page = page_of(SURGEON)
+    area = page.locator("textarea.bl-area")
+    area.press_sequentially("入院记录\n主诉：反复腹痛2月")
+    expect(page.get_by_text("正在由语言模型继续判断…")).to_be_visible()
+    area.press_sequentially("，加重3天。\n")
+    page.wait_for_timeout(2500)
+    goes_on.set()
+    expect(page.locator(".bl-hint", has_text="新稿")).to_be_visible()
+    expect(page.locator(".bl-hint", has_text="旧稿")).to_have_count(0)
     expect(page.get_by_text("正在由语言模型继续判断…")).to_be_hidden()
 
 
@@ -248,6 +276,26 @@ def open_finding(page: Page, rule: str, record: str) -> None:
     expect(page.locator("#finding-title")).to_be_visible()
 
 
+def test_an_earlier_answer_never_replaces_a_later_one(page_of, monkeypatch):
+    findings = Desk.findings
+
+    def slowly(desk, wanted=None, *args, **named):
+        if wanted and wanted.rule and not wanted.record_id:
+            threading.Event().wait(1.5)
+        return findings(desk, wanted, *args, **named)
+
+    monkeypatch.setattr(Desk, "findings", slowly)
+    page = page_of("qc", "review")
+    page.get_by_label("规则").fill("L-401")
+    page.get_by_label("病案号").fill(STROKE)
+    page.get_by_label("病案号").press("Enter")
+    page.wait_for_timeout(2500)
+    items = page.locator("#bl-queue .bl-item")
+    expect(items.filter(has_text=STROKE)).to_have_count(1)
+    expect(items.filter(has_not_text=STROKE)).to_have_count(0)
+    expect(page.locator("[aria-busy]")).to_have_count(0)
+
+
 def test_a_finding_is_assigned_appealed_and_decided(page_of):
     office, physician = page_of("qc", "review"), page_of(NEUROLOGIST, "review")
     open_finding(office, "L-401", STROKE)
@@ -267,20 +315,17 @@ def test_a_finding_is_assigned_appealed_and_decided(page_of):
     expect(office.locator(".toast-wrap")).to_contain_text("刚被他人处理过")
     visit(office, office.url.split("/ui/")[1])
     expect(office.locator("#bl-finding")).to_contain_text("右侧肢体肌力3级")
+    picture(office, "review")
     office.locator("[data-step=reject]").click()
     expect(office.locator(".toast-wrap")).to_contain_text("需要写明理由")
+    expect(office.locator("[aria-busy]")).to_have_count(0)
     office.locator("textarea[name=reason]").fill("出院记录仍须更正，矛盾属实。")
-    picture(office, "review")
     office.locator("[data-step=reject]").click()
     expect(office.locator("#history-title ~ ol")).to_contain_text("申诉中 → 申诉驳回")
 
 
 def test_a_corrected_note_closes_its_finding(page_of, service):
-    record = example("01")
-    record["record_id"], record["archived_at"] = "ZY2026-MENDED", None
-    for document in record["documents"]:
-        if document["type"] == "入院记录":
-            document["text"] = document["text"].replace("反复右上腹痛半年，再发加重10天。", "右上腹痛。", 1)
+    record = lacking_duration("ZY2026-MENDED") | {"archived_at": None}
     service.desk("qc").save_record(MedicalRecord.model_validate(record))
     page = page_of(SURGEON, "review")
     open_finding(page, "N-101", "ZY2026-MENDED")
@@ -290,6 +335,71 @@ def test_a_corrected_note_closes_its_finding(page_of, service):
     page.get_by_role("button", name="保存并复查").click()
     expect(page.locator("#bl-finding")).to_contain_text("已关闭")
     expect(page.locator("#bl-finding")).to_contain_text("复查已不再发现")
+
+
+def test_a_filed_record_is_recalled_mended_and_filed_anew(page_of, service):
+    file_lacking(service, "ZY2026-FILED")
+    physician = page_of(SURGEON, "review")
+    open_finding(physician, "N-101", "ZY2026-FILED")
+    filed = physician.locator("section[aria-labelledby=recall-title]")
+    expect(filed).to_contain_text("病历已归档")
+    expect(physician.get_by_text("改正文书…")).to_have_count(0)
+    filed.get_by_label("召回理由").fill("主诉漏写持续时间，需补正。")
+    filed.get_by_role("button", name="申请召回").click()
+    expect(filed).to_contain_text("待批准")
+    expect(filed.get_by_role("button", name="批准召回")).to_have_count(0)
+    expect(filed.get_by_role("button", name="申请召回")).to_have_count(0)
+
+    office = page_of("qc", "review")
+    waiting = office.locator("section[aria-labelledby=recalls-title] details", has_text="ZY2026-FILED")
+    waiting.locator("summary").click()
+    expect(waiting).to_contain_text("主诉漏写持续时间，需补正。")
+    waiting.get_by_label("答复").fill("同意，今日内补正。")
+    waiting.get_by_role("button", name="批准召回").click()
+    expect(waiting).to_have_count(0)
+
+    visit(physician, physician.url.split("/ui/")[1])
+    expect(filed).to_contain_text("已批准：同意，今日内补正。")
+    physician.get_by_text("改正文书…").click()
+    text = physician.locator("textarea[name=text]")
+    text.fill(text.input_value().replace("右上腹痛。", "反复右上腹痛半年，再发加重10天。", 1))
+    physician.get_by_role("button", name="保存并复查").click()
+    expect(physician.locator("#bl-finding")).to_contain_text("已关闭")
+    expect(filed).to_contain_text("病历已归档")
+
+
+def test_a_refused_recall_leaves_the_record_filed(page_of, service):
+    file_lacking(service, "ZY2026-REFUSED")
+    physician, office = page_of(SURGEON, "review"), page_of("qc", "review")
+    open_finding(physician, "N-101", "ZY2026-REFUSED")
+    filed = physician.locator("section[aria-labelledby=recall-title]")
+    filed.get_by_label("召回理由").fill("想再看看。")
+    filed.get_by_role("button", name="申请召回").click()
+    expect(filed).to_contain_text("待批准")
+    open_finding(office, "N-101", "ZY2026-REFUSED")
+    asked = office.locator("section[aria-labelledby=recall-title]")
+    asked.get_by_label("答复").fill("理由不足。")
+    asked.get_by_role("button", name="不批准").click()
+    expect(asked).to_contain_text("未批准：理由不足。")
+    visit(physician, physician.url.split("/ui/")[1])
+    expect(filed).to_contain_text("未批准：理由不足。")
+    expect(filed.get_by_role("button", name="申请召回")).to_be_visible()
+    expect(physician.get_by_text("改正文书…")).to_have_count(0)
+
+
+def file_lacking(service: LiveService, record_id: str) -> None:
+    """A filed record whose chief complaint lacks a duration."""
+    service.desk("qc").save_record(MedicalRecord.model_validate(lacking_duration(record_id)))
+
+
+def lacking_duration(record_id: str) -> dict[str, Any]:
+    """The surgical example, with a chief complaint that lacks a duration."""
+    record = example("01")
+    record["record_id"] = record_id
+    for document in record["documents"]:
+        if document["type"] == "入院记录":
+            document["text"] = document["text"].replace("反复右上腹痛半年，再发加重10天。", "右上腹痛。", 1)
+    return record
 
 
 def test_a_content_finding_is_explained(page_of):
@@ -410,18 +520,39 @@ def test_a_rule_is_found_read_and_switched(page_of, service):
     page.locator("#rule-F-202").click()
     expect(page.locator("#bl-rule")).to_contain_text("病历书写基本规范第二十二条（一）")
     expect(page.locator("#bl-rule")).to_contain_text("不合格的例子")
-    picture(page, "rules")
     page.get_by_label("启用").uncheck()
     page.get_by_label("扣分").fill("2")
     page.get_by_role("button", name="保存").click()
     expect(page.locator(".bl-notice")).to_contain_text("已保存")
     expect(page.locator("#rule-F-202")).to_contain_text("停用")
+    expect(page.locator("#rule-F-202")).to_contain_text("2 分")
+    visit(page, "rules?rule=F-202")
+    expect(page.get_by_label("启用")).not_to_be_checked()
+    expect(page.get_by_label("扣分")).to_have_value("2")
     assert "F-202" not in service.parts.checker.rules
     page.get_by_label("启用").check()
-    page.get_by_label("扣分").fill("2")
     page.get_by_role("button", name="保存").click()
     expect(page.locator("#rule-F-202")).not_to_contain_text("停用")
     assert service.parts.checker.rules["F-202"].points == 2
+
+
+def test_a_rule_tells_how_people_received_it(page_of, service):
+    rule, office = "L-501", service.desk("qc")
+    page = page_of("qc", f"rules?rule={rule}")
+    expect(page.locator("#bl-rule")).to_contain_text("还没有人改正、忽略或裁定过")
+    for number in range(2):
+        service.desk(SURGEON).dismiss(rule, f"第{number}处", "与患者情况不符")
+    visit(page, f"rules?rule={rule}")
+    expect(page.locator("#bl-rule")).to_contain_text("改正 0 次，忽略 2 次")
+    expect(page.locator("#bl-rule")).to_contain_text("还没有裁定")
+    work = office.findings(FindingFilter(rule=rule)).items[0]
+    office.act(work.id, Step.FALSE_ALARM, work.version, reason="病例特点已归纳。")
+    visit(page, f"rules?rule={rule}")
+    expect(page.locator("#bl-rule")).to_contain_text("不成立占 100%（95% 区间 21%–100%）")
+    expect(page.locator(f"#rule-{rule}")).to_contain_text("忽略 2 次")
+    expect(page.locator(f"#rule-{rule}")).to_contain_text("不成立 1/1（21%–100%）")
+    page.locator(f"#rule-{rule}").scroll_into_view_if_needed()
+    picture(page, "rules")
 
 
 def test_who_may_not_change_rules_only_reads_them(page_of):
@@ -435,17 +566,52 @@ def test_who_may_not_change_rules_only_reads_them(page_of):
 
 def test_an_evaluation_gives_figures_with_intervals(page_of):
     page = page_of("evaluator", "evaluation")
-    upload(page, "#bl-labels-upload", "标注.json", json.dumps(labelled_notes(), ensure_ascii=False).encode())
+    upload(
+        page, "#bl-chip2025-upload", "标注.json", json.dumps(labelled_notes(), ensure_ascii=False).encode()
+    )
     expect(page.locator("#bl-evaluation")).to_contain_text("微平均 F1", timeout=120_000)
     expect(page.locator(".bl-tile", has_text="份病历")).to_contain_text("6")
     row = page.locator("#bl-evaluation tbody tr", has_text=CHIEF_COMPLAINT)
     expect(row).to_contain_text("1.00（0.44–1.00）")
+    expect(page.locator(".bl-tile", has_text="查全率")).to_contain_text("n=15")
     picture(page, "evaluation")
+
+
+def test_the_check_of_claims_is_measured_with_intervals(page_of):
+    page = page_of("evaluator", "evaluation")
+    upload(page, "#bl-claims-upload", "陈述.jsonl", labelled_claims().encode())
+    expect(page.locator("#bl-evaluation")).to_contain_text("量的是陈述核对")
+    expect(page.locator(".bl-tile", has_text="条陈述")).to_contain_text("6")
+    expect(page.locator(".bl-tile", has_text="准确率")).to_contain_text("0.800")
+    expect(page.locator(".bl-tile", has_text="准确率")).to_contain_text("（0.38–0.96；n=5）")
+    expect(page.locator(".bl-tile", has_text="条未评")).to_contain_text("1")
+    row = page.locator("#bl-evaluation tbody tr", has_text="体温")
+    expect(row).to_contain_text("1.000（0.34–1.00）")
+
+
+def labelled_claims() -> str:
+    """Five labelled claims, the last label wrong on purpose, and one without a label."""
+    source = "查体：体温36.5℃，血压168/96mmHg，左上肢肌力3级。"
+    rows = (
+        ("体温36.5℃。", "supported", "体温"),
+        ("体温38.5℃。", "not_supported", "体温"),
+        ("血压168/96mmHg。", "supported", "血压"),
+        ("血压186/96mmHg。", "not_supported", "血压"),
+        ("左上肢肌力3级。", "not_supported", "侧别"),
+        ("血压168/96mmHg。", None, "血压"),
+    )
+    return "\n".join(
+        json.dumps(
+            {"id": str(number), "claim": claim, "sources": [source], "label": label, "kind": kind},
+            ensure_ascii=False,
+        )
+        for number, (claim, label, kind) in enumerate(rows)
+    )
 
 
 def test_a_file_that_cannot_be_evaluated_is_refused_in_words(page_of):
     page = page_of("evaluator", "evaluation")
-    upload(page, "#bl-labels-upload", "<img src=x onerror=window.ran=1>.json", b"[1]")
+    upload(page, "#bl-chip2025-upload", "<img src=x onerror=window.ran=1>.json", b"[1]")
     expect(page.locator(".toast-wrap")).to_contain_text("record_id")
     assert page.evaluate("window.ran") is None
 

@@ -6,6 +6,7 @@ from app.review.feedback import LABEL_FORMAT, feedback, labels
 from app.review.loop import ReviewLoop
 from app.review.transitions import Step
 from app.storage.dismissals import DismissalStore
+from app.storage.fixes import FixStore
 from app.storage.records import RecordStore
 from app.storage.states import Stage
 from tests.support.findings import finding, report_of, simple_record
@@ -44,6 +45,18 @@ def test_the_most_refused_rule_comes_first_and_dismissals_do_not_enter_the_share
     found = feedback(database)
     assert [each.rule for each in found] == ["N-001", "L-001", "F-001"]
     assert (found[1].refused_share, found[1].dismissed, found[1].is_mostly_refused) == (None, 1, False)
+
+
+def test_what_writers_mended_is_counted_beside_what_they_dismissed(database):
+    decided(database, Step.STAND, "A1", rule="F-001")
+    FixStore(database).add("F-001", "", "u1", "A1")
+    FixStore(database).add("L-001", "胸痛", "u1")
+    found = {each.rule: each for each in feedback(database)}
+    assert {code: (each.fixed, each.dismissed) for code, each in found.items()} == {
+        "F-001": (1, 0),
+        "L-001": (1, 0),
+    }
+    assert found["F-001"].refused_share == 0
 
 
 def test_nothing_decided_nothing_said(database):

@@ -73,8 +73,11 @@ def test_an_accepted_card_is_kept_in_the_log(service):
     given = {"card": card["uuid"], "outcome": "accepted", "acceptedSuggestions": [{"id": "x"}]}
     answer = service.as_("physician").post("/cds-services/bingli-stay/feedback", json={"feedback": [given]})
     assert answer.status_code == 200
+    rule = card["source"]["topic"]["code"]
     entries = service.as_("qc").get("/v1/audit-log?action=follow").json()["items"]
-    assert entries[0]["object_id"] == card["source"]["topic"]["code"]
+    assert entries[0]["object_id"] == rule
+    heard = {each["rule"]: each for each in service.as_("qc").get("/v1/rules/feedback").json()}
+    assert heard[rule]["fixed"] == 1
 
 
 def test_feedback_on_a_card_that_was_never_given_is_refused(service):

@@ -194,5 +194,23 @@ def test_hints_within_a_record_are_logged_as_reading_once_an_hour(desk):
     assert len(read) == 1
 
 
+def test_a_hint_that_its_writer_follows_counts_as_fixed(desk):
+    colleague = desk("colleague")
+    begun = NOTE.partition("\n")[0] + "\n现病史：患者2月前"
+    mended = begun.replace("反复上腹痛。", "反复上腹痛2月，加重3天。")
+
+    def fixed(*texts):
+        for text in texts:
+            colleague.hints(HintRequest(text=text, type="入院记录", document_id="D77"))
+        heard = {work.rule.code: work.feedback for work in desk("qc").rules()}
+        return heard["N-101"].fixed if heard["N-101"] else 0
+
+    before = fixed(begun)
+    assert fixed(mended) == before + 1
+    assert fixed(mended) == before + 1
+    assert fixed(begun) == before
+    assert fixed(mended, "") == before + 1
+
+
 def test_the_log_of_all_this_is_whole(desk):
     assert desk("administrator").verify_audit_log() is None

@@ -7,7 +7,7 @@ from sqlalchemy import select
 
 from app.errors import Conflict, NotFound, UserError
 from app.privacy.rights import Account, Grant, Role
-from app.storage.accounts import AccountStore, TokenKind
+from app.storage.accounts import TOKENS_HOLD_SECONDS, AccountStore, TokenKind
 from app.storage.tables import AccountRow, TokenRow
 
 PASSWORD = "correct horse battery"
@@ -135,6 +135,31 @@ def test_a_token_can_be_taken_back(store):
     assert [token.title for token in store.tokens("U17")] == ["b"]
     store.revoke(store.tokens("U17")[0].digest)
     assert store.by_token(second, TokenKind.API) is None
+
+
+def test_what_another_process_takes_back_holds_soon(store, database, monkeypatch):
+    now = 1000.0
+    monkeypatch.setattr("app.storage.accounts.time.monotonic", lambda: now)
+    saved = store.save(account())
+    token = store.open_token("U17", TokenKind.API, HOUR)
+    assert store.by_token(token, TokenKind.API) == saved
+    other = AccountStore(database)
+    renamed = other.save(saved.model_copy(update={"display_name": "王主任"}))
+    now += TOKENS_HOLD_SECONDS + 0.1
+    assert store.by_token(token, TokenKind.API) == renamed
+    other.close_token(token)
+    now += TOKENS_HOLD_SECONDS + 0.1
+    assert store.by_token(token, TokenKind.API) is None
+
+
+def test_a_changed_account_is_known_at_once(store):
+    saved = store.save(account())
+    token = store.open_token("U17", TokenKind.API, HOUR)
+    assert store.by_token(token, TokenKind.API) == saved
+    renamed = store.save(saved.model_copy(update={"display_name": "王主任"}))
+    assert store.by_token(token, TokenKind.API) == renamed
+    store.close_token(token)
+    assert store.by_token(token, TokenKind.API) is None
 
 
 def test_neither_passwords_nor_tokens_stand_in_the_database(store, database):

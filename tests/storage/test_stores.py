@@ -8,6 +8,7 @@ from app.drafting.draft import Draft, DraftSection, DraftSentence
 from app.errors import Conflict, NotFound, UserError
 from app.storage.dismissals import DismissalStore, dismissal_key
 from app.storage.drafts import DraftStore
+from app.storage.fixes import FixStore
 from app.storage.idempotency import IdempotencyStore, StoredAnswer
 from app.storage.jobs import JobState, JobStore
 from app.storage.records import RecordFilter, RecordStore
@@ -137,6 +138,18 @@ def test_without_a_record_it_is_known_to_its_writer_alone(database):
 def test_a_dismissal_wants_a_reason(database, reason):
     with pytest.raises(UserError):
         DismissalStore(database).add("N-001", "胸痛", reason, "u1")
+
+
+def test_a_fix_counts_once_a_writer_until_it_is_taken_back(database):
+    store = FixStore(database)
+    for by, record_id in (("u1", "R1"), ("u1", "R1"), ("u2", "R1"), ("u1", None)):
+        store.add("N-001", "胸痛", by, record_id)
+    store.add("N-002", "", "u1", "R" * 200)
+    assert store.counts() == {"N-001": 3, "N-002": 1}
+    store.take_back("N-001", "腹痛", "u1", "R1")
+    store.take_back("N-001", "胸痛", "u1", "R1")
+    store.take_back("N-002", "", "u1", "R" * 200)
+    assert store.counts() == {"N-001": 2}
 
 
 def test_a_request_is_answered_once(database):

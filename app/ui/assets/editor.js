@@ -8,6 +8,7 @@ const TITLES = { veto: "单项否决", major: "重要", minor: "一般", hint: "
 const REASONS = ["与患者情况不符", "已在别处写明", "提示有误", "暂不处理"];
 let hints = [], generated = [], more = 0, state = null, current = -1, turn = 0, asked = "", before = "";
 let quiet = 0, pause = 0, composing = false, open = null;
+let running = null, paused = null;
 
 function make(tag, attributes, ...children) {
   const node = document.createElement(tag);
@@ -123,9 +124,14 @@ function draw() {
   paint();
 }
 
+// “甲或乙或丙” goes by its first document.
+const firstOf = (what) => props.types.find((type) => what.startsWith(`${type}或`)) || what;
+
 function drawDue(due) {
   find(".due").hidden = !due.length;
-  const lines = due.map((item) => make("li", {}, make("span", {}, item.what),
+  const names = due.map((item) => firstOf(item.what));
+  const lines = due.map((item, number) => [item, names[number]]).filter(([, name], number) => names.indexOf(name) === number).map(([item, name]) => make("li", {},
+    make("span", { title: item.what }, name === item.what ? name : `${name}等`),
     make("span", { class: item.minutes_left < 0 ? "late" : "bl-soft" }, left(item.minutes_left))));
   const first = lines.splice(0, DUE_AT_ONCE);
   const rest = lines.length ? make("details", {}, make("summary", {}, `其余 ${lines.length} 项`), make("ul", {}, ...lines)) : null;
@@ -154,6 +160,9 @@ async function ask(isFinished) {
 
 function askLater() {
   if (!area.value.trim()) return;
+  paused = turn;
+  if (running !== null) return;
+  running = turn;
   find(".generating").hidden = false;
   trigger("pause", { ...question(false), known: null, turn });
 }
@@ -223,12 +232,18 @@ element.addEventListener("keydown", (event) => {
 
 watch("streamed", () => {
   const answer = props.streamed;
-  find(".generating").hidden = answer.is_done;
   if (answer.turn !== turn) return;
   const known = new Set(hints.map((hint) => hint.id));
   asked = area.value;
   generated = answer.hints.filter((hint) => !known.has(hint.id)).map(placed);
   draw();
+});
+
+find(".bl-editor").addEventListener("answered", () => {
+  const isOutdated = running !== turn && paused === turn;
+  running = null;
+  find(".generating").hidden = true;
+  if (isOutdated) askLater();
 });
 
 options(field.type, props.types.map((name) => [name, name]), "入院记录");

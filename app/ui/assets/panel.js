@@ -1,10 +1,24 @@
 const root = element.querySelector(".bl-panel");
 
+// One after another: of two answers on their way at once, the older could arrive last and stay.
+const waiting = [];
+
 function say(target, extra) {
-  element.setAttribute("aria-busy", "true");
   if (target.dataset.url) history.replaceState(null, "", target.dataset.url);
-  trigger("act", { ...target.dataset, ...extra });
+  waiting.push({ ...target.dataset, ...extra });
+  if (waiting.length === 1) send();
 }
+
+function send() {
+  element.setAttribute("aria-busy", "true");
+  trigger("act", waiting[0]);
+}
+
+root.addEventListener("answered", () => {
+  element.removeAttribute("aria-busy");
+  waiting.shift();
+  if (waiting.length) send();
+});
 
 root.addEventListener("click", (event) => {
   const target = event.target.closest("[data-act]");

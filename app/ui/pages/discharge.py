@@ -207,11 +207,10 @@ def _shown(record: MedicalRecord, view: DraftView, citation: Citation) -> Shown:
     if isinstance(citation, Evidence) and citation.document_id in record.documents_by_id:
         text = record.documents_by_id[citation.document_id].text
         document = record.documents_by_id[citation.document_id]
-        before, after = (
-            text[max(0, citation.start - _AROUND) : citation.start],
-            text[citation.end : citation.end + _AROUND],
-        )
-        return Shown(view.document_name(document), before.lstrip(), citation.quote, after.rstrip())
+        start, end = max(0, citation.start - _AROUND), citation.end + _AROUND
+        before = ("…" if start else "") + text[start : citation.start].lstrip()
+        after = text[citation.end : end].rstrip() + ("…" if end < len(text) else "")
+        return Shown(view.document_name(document), before, citation.quote, after)
     source = next(source for source in view.sources if source.citation == citation)
     return Shown(source.where, "", source.quote or source.where, "")
 

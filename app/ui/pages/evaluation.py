@@ -1,4 +1,7 @@
-"""评测: how well the assistant does on labelled notes, with intervals."""
+"""评测: how well the assistant does on labelled material, with intervals."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
 
 import gradio as gr
 
@@ -7,27 +10,47 @@ from app.qc.intervals import Interval
 from app.service.desk import Desk
 from app.ui.page import Opening, Page
 from app.ui.panel import Fields, drawn, on_upload, panel
+from eval.claims import Accuracy
 from eval.metrics import Counts, macro_f1, micro
 
-FORMAT = "chip2025"
+
+class Kind(NamedTuple):
+    """Something that can be measured.
+
+    Attributes:
+        format: as the desk names it.
+        button: what the upload button says.
+        material: what to upload.
+        suffixes: of the files.
+        measure: gives the figures as HTML for the desk, the file's name and its content.
+    """
+
+    format: str
+    button: str
+    material: str
+    suffixes: tuple[str, ...]
+    measure: Callable[[Desk, str, bytes], str]
 
 
 def build() -> Opening:
-    """Upload, and the figures."""
-    with gr.Row(elem_classes="bl-upload-row"):
-        button = gr.UploadButton(
-            "上传标注并评测…",
-            file_types=[".json", ".jsonl"],
-            variant="primary",
-            elem_classes=["bl-upload"],
-            elem_id="bl-labels-upload",
-        )
-        gr.HTML(
-            "<span class='bl-soft bl-small'>入院记录内涵质控（chip2025 格式）。只上传去标识的资料。</span>",
-            padding=False,
-        )
+    """One upload for each kind, and the figures."""
+    buttons = []
+    with gr.Column(elem_classes="bl-uploads"):
+        for kind in KINDS:
+            with gr.Row(elem_classes="bl-upload-row"):
+                buttons.append(
+                    gr.UploadButton(
+                        kind.button,
+                        file_types=list(kind.suffixes),
+                        variant="primary",
+                        elem_classes=["bl-upload"],
+                        elem_id=f"bl-{kind.format}-upload",
+                    )
+                )
+                gr.HTML(f"<span class='bl-soft bl-small'>{kind.material}</span>", padding=False)
     region = panel("bl-evaluation")
-    on_upload(button, measure, region)
+    for kind, button in zip(KINDS, buttons, strict=True):
+        on_upload(button, kind.measure, region)
     return Opening(fill, [region])
 
 
@@ -36,9 +59,9 @@ def fill(desk: Desk, query: Fields) -> list[object]:
     return [drawn("evaluation.html", evaluation=None)]
 
 
-def measure(desk: Desk, name: str, content: bytes) -> str:
+def measure_notes(desk: Desk, name: str, content: bytes) -> str:
     """Check every note and compare with its labels."""
-    found = desk.evaluation(name, content, FORMAT).as_json()
+    found = desk.evaluation(name, content, "chip2025").as_json()
     counts = {item: Counts(row["tp"], row["fp"], row["fn"]) for item, row in found["rules"].items()}
     return drawn(
         "evaluation.html",
@@ -51,8 +74,39 @@ def measure(desk: Desk, name: str, content: bytes) -> str:
     )
 
 
+def measure_claims(desk: Desk, name: str, content: bytes) -> str:
+    """Verify every claim and compare with its label."""
+    found = desk.evaluation(name, content, "claims").as_json()
+    kinds = {kind: _accuracy(row) for kind, row in found["by_kind"].items()}
+    return drawn("claims.html", name=name, whole=_accuracy(found), kinds=kinds, interval=_told)
+
+
+def _accuracy(row: Mapping[str, Any]) -> Accuracy:
+    scored = row["n"] - row["unscored"]
+    return Accuracy(round((row["accuracy"] or 0) * scored), scored, row["unscored"])
+
+
 def _told(interval: Interval) -> str:
     return f"{interval.low:.2f}–{interval.high:.2f}"
 
 
-PAGE = Page("evaluation", "评测", "用带标注的资料量出查准率、查全率。", (Action.EVALUATE,), build)
+KINDS = (
+    Kind(
+        "chip2025",
+        "上传入院记录标注…",
+        "入院记录内涵质控（chip2025 格式）。只上传去标识的资料。",
+        (".json", ".jsonl"),
+        measure_notes,
+    ),
+    Kind(
+        "claims",
+        "上传陈述标注…",
+        "陈述核对：每行一个 JSON，含 id、claim（陈述）、sources（出处原文）、label。只上传去标识的资料。",
+        (".jsonl",),
+        measure_claims,
+    ),
+)
+
+PAGE = Page(
+    "evaluation", "评测", "用带标注的资料，量出缺陷查得准不准、陈述核对得对不对。", (Action.EVALUATE,), build
+)

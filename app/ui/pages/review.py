@@ -8,7 +8,7 @@ from app.errors import UserError
 from app.privacy.rights import Action
 from app.qc.render.marked import place
 from app.records.model import Evidence, MedicalRecord
-from app.review.recall import RECALL_STATE_TITLES
+from app.review.recall import RECALL_STATE_TITLES, RecallState
 from app.review.transitions import STEP_TITLES, Step
 from app.service.desk import Desk
 from app.service.views import FindingCard
@@ -58,7 +58,10 @@ def fill(desk: Desk, query: Fields) -> list[object]:
 
 
 def turn(desk: Desk, said: Fields, asked: Fields, chosen: str | None) -> list[object]:
-    """Filter, turn the page, or open a finding."""
+    """Filter, turn the page, open a finding, or decide about a recall."""
+    if said["act"] == "recall":
+        _recall(desk, said)
+        return [_queue(desk, asked, chosen), _detail(desk, chosen), asked, chosen]
     if said["act"] == "open":
         chosen = said["id"]
         return [_queue(desk, asked, chosen), _detail(desk, chosen), asked, chosen]
@@ -145,7 +148,9 @@ def _queue(desk: Desk, asked: Fields, chosen: str | None) -> str:
         "department": "",
         "cursor": "",
     }
-    return drawn("queue.html", page=page, counts=counts, asked=seen | dict(asked), chosen=chosen)
+    recalls = desk.recalls() if desk.may(Action.RECALL_APPROVE) else ()
+    asked = seen | dict(asked)
+    return drawn("queue.html", page=page, counts=counts, asked=asked, chosen=chosen, recalls=recalls)
 
 
 def _detail(desk: Desk, finding_id: str | None) -> str:
@@ -156,6 +161,7 @@ def _detail(desk: Desk, finding_id: str | None) -> str:
     steps = {way.step for way in work.actions}
     document = record.documents_by_id.get(work.finding.document_id or "")
     explanation = desk.explain(finding_id)
+    recalls = desk.recalls_of(work.record_id)
     questions = {fact.name: fact.question for fact in explanation.facts} if explanation else {}
     return drawn(
         "finding.html",
@@ -173,7 +179,8 @@ def _detail(desk: Desk, finding_id: str | None) -> str:
         may_appeal=Step.APPEAL in steps,
         may_assign=Step.ASSIGN in steps,
         may_correct_text=Step.CORRECT in steps and document is not None and not summary.is_locked,
-        recalls=desk.recalls_of(work.record_id) if summary.is_locked else (),
+        recalls=recalls,
+        is_recall_waiting=any(recall.state is RecallState.WAITING for recall in recalls),
         recall_states=RECALL_STATE_TITLES,
         may_request_recall=desk.may(Action.RECALL_REQUEST, work.record_id),
         may_decide_recall=desk.may(Action.RECALL_APPROVE, work.record_id),

@@ -83,6 +83,19 @@ def upgrade() -> None:
     op.create_index(op.f("ix_dismissals_rule"), "dismissals", ["rule"], unique=False)
 
     op.create_table(
+        "fixes",
+        sa.Column("number", ROW_NUMBER, autoincrement=True, nullable=False),
+        sa.Column("key", sa.String(length=64), nullable=False),
+        sa.Column("record_id", sa.String(length=128), nullable=False),
+        sa.Column("rule", sa.String(length=32), nullable=False),
+        sa.Column("actor", sa.String(length=64), nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("number", name=op.f("pk_fixes")),
+        sa.UniqueConstraint("record_id", "key", "actor", name=op.f("uq_fixes_record_id_key_actor")),
+    )
+    op.create_index(op.f("ix_fixes_rule"), "fixes", ["rule"], unique=False)
+
+    op.create_table(
         "idempotency_keys",
         sa.Column("account", sa.String(length=64), nullable=False),
         sa.Column("key", sa.String(length=128), nullable=False),
