@@ -21,11 +21,10 @@ _PROBE = "患者入院后完善检查，予抗感染治疗。"
 _SAMPLE_BYTES = 1 << 20
 
 
-class FolderEmbedder:
-    """A bi-encoder (bge-m3, multilingual-e5, gte …); queries and passages get the prompts that it came with.
+class _FolderModel:
+    """A model of one kind, loaded when first used. Safe to share among threads: calls take turns."""
 
-    Loaded at the first text. Safe to share among threads: calls take turns.
-    """
+    _kind: str
 
     def __init__(self, folder: Path) -> None:
         """Use the model of ``folder``.
@@ -36,6 +35,16 @@ class FolderEmbedder:
         _require_model(folder)
         self._folder = folder
         self._turn = threading.Lock()
+
+    @cached_property
+    def _model(self) -> Any:  # noqa: ANN401 - optional package
+        return _load(self._kind, self._folder)
+
+
+class FolderEmbedder(_FolderModel):
+    """A bi-encoder (bge-m3, multilingual-e5, gte …); queries and passages get the prompts that it came with."""
+
+    _kind = "SentenceTransformer"
 
     @cached_property
     def name(self) -> str:
@@ -54,26 +63,11 @@ class FolderEmbedder:
         vector: Vectors = vectors[0]
         return vector
 
-    @cached_property
-    def _model(self) -> Any:  # noqa: ANN401 - optional package
-        return _load("SentenceTransformer", self._folder)
 
+class FolderReranker(_FolderModel):
+    """A cross-encoder (bge-reranker …) that reads question and passage together."""
 
-class FolderReranker:
-    """A cross-encoder (bge-reranker …) that reads question and passage together.
-
-    Loaded at the first question. Safe to share among threads: calls take turns.
-    """
-
-    def __init__(self, folder: Path) -> None:
-        """Use the model of ``folder``.
-
-        Raises:
-            UserError: there is no model in it.
-        """
-        _require_model(folder)
-        self._folder = folder
-        self._turn = threading.Lock()
+    _kind = "CrossEncoder"
 
     def scores(self, query: str, passages: Sequence[str]) -> list[float]:
         """How well each passage answers the query; higher is better, and only the order means anything."""
@@ -86,10 +80,6 @@ class FolderReranker:
         if scores.shape != (len(passages),):
             raise UserError(f"{self._folder} 给出的不是一个相关分，不能用来重排，请换一个重排模型。")
         return [float(score) for score in scores]
-
-    @cached_property
-    def _model(self) -> Any:  # noqa: ANN401 - optional package
-        return _load("CrossEncoder", self._folder)
 
 
 def _load(kind: str, folder: Path) -> Any:  # noqa: ANN401 - optional package

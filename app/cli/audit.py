@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from app.cli.options import Model, NoModel, Profile
 from app.cli.output import Format, progress_console, say
 from app.errors import UserError
 
@@ -25,11 +26,9 @@ def audit(
         int | None, typer.Option("--workers", min=1, help="进程数（缺省每个核心一个）", show_default=False)
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="接着做上次没有做完的审核")] = False,
-    profile: Annotated[str | None, typer.Option("--profile", help="评分方案（缺省 national）")] = None,
-    model: Annotated[str | None, typer.Option("--model", help="模型名称或 OpenAI 协议服务的网址")] = None,
-    no_model: Annotated[
-        bool, typer.Option("--no-model", help="不使用语言模型；需要它的规则为“无法判定”")
-    ] = False,
+    profile: Profile = None,
+    model: Model = None,
+    no_model: NoModel = False,
     cluster: Annotated[
         str | None,
         typer.Option(

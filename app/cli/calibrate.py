@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from app.cli.options import Model
 from app.cli.output import Format, say, warn, with_progress
 from app.errors import UserError
 
@@ -42,7 +43,7 @@ def calibrate(
         typer.Option("--out", help="写入的文件夹（缺省：数据文件夹的 calibration，优先于程序自带的）"),
     ] = None,
     output_format: Annotated[Format, typer.Option("--format-out", help="输出格式")] = Format.TEXT,
-    model: Annotated[str | None, typer.Option("--model", help="模型名称或 OpenAI 协议服务的网址")] = None,
+    model: Model = None,
     no_model: Annotated[bool, typer.Option("--no-model", help="只校准不用语言模型的判断")] = False,
 ) -> None:
     """用标注校准判断，打印弃权的代价；标注太少时拒绝，并说明还差多少。

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from app.cli.options import Model, NoModel, Profile
 from app.cli.output import EXIT_FAILED, EXIT_FOUND, say, stdout_is_terminal, warn
 from app.errors import UserError
 
@@ -46,11 +47,9 @@ def check(
     output_format: Annotated[
         CheckFormat, typer.Option("--format", help="输出格式；json 每份病历一行，html 每份病历一页")
     ] = CheckFormat.TEXT,
-    profile: Annotated[str | None, typer.Option("--profile", help="评分方案（缺省 national）")] = None,
-    model: Annotated[str | None, typer.Option("--model", help="模型名称或 OpenAI 协议服务的网址")] = None,
-    no_model: Annotated[
-        bool, typer.Option("--no-model", help="不使用语言模型；需要它的规则为“无法判定”")
-    ] = False,
+    profile: Profile = None,
+    model: Model = None,
+    no_model: NoModel = False,
     fail_on: Annotated[
         FailOn | None, typer.Option("--fail-on", help="发现此级别及以上的缺陷时以状态 1 退出")
     ] = None,

@@ -10,6 +10,7 @@ import typer
 from app.cli.evaluate_drafts import evaluate_claims, evaluate_drafts, evaluate_retrieval
 from app.cli.evaluate_facts import evaluate_facts
 from app.cli.evaluate_tokens import evaluate_tokens
+from app.cli.options import Model
 from app.cli.output import Format, say, with_progress, write_json_lines
 
 if TYPE_CHECKING:
@@ -61,7 +62,7 @@ def evaluate_qc(
     ] = None,
     output_format: Annotated[Format, typer.Option("--format-out", help="输出格式")] = Format.JSON,
     profile: Annotated[str | None, typer.Option("--profile", help="评分方案（缺省 chip2025）")] = None,
-    model: Annotated[str | None, typer.Option("--model", help="模型名称或 OpenAI 协议服务的网址")] = None,
+    model: Model = None,
     no_model: Annotated[
         bool, typer.Option("--no-model", help="不使用语言模型；需要它的判断记为“无法判定”")
     ] = False,

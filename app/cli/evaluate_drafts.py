@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from app.cli.options import Model
 from app.cli.output import Format, say, with_progress
 
 if TYPE_CHECKING:
     from app.settings import Settings
     from eval.drafts import Tools
 
-_Model = Annotated[str | None, typer.Option("--model", help="模型名称或 OpenAI 协议服务的网址")]
+_Model = Model
 _OutputFormat = Annotated[Format, typer.Option("--format-out", help="输出格式")]
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from app.cli.options import Model
 from app.cli.output import Format, say, with_progress, write_json_lines
 from app.errors import UserError
 
@@ -44,7 +45,7 @@ def evaluate_facts(
             "--leave-indicator-out", help="交叉验证：每个指标由其余指标拟合的校准判断（对新指标的估计）"
         ),
     ] = False,
-    model: Annotated[str | None, typer.Option("--model", help="模型名称或 OpenAI 协议服务的网址")] = None,
+    model: Model = None,
     no_model: Annotated[bool, typer.Option("--no-model", help="不使用语言模型，只按病历文字判断")] = False,
 ) -> None:
     """评测专科质控指标：按事实和逻辑规则判断每条病历是否达到指标。

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from app.cli.options import Model
 from app.cli.output import Format, say, with_progress
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ def evaluate_tokens(
     ] = 0,
     output_format: Annotated[Format, typer.Option("--format-out", help="输出格式")] = Format.TEXT,
     profile: Annotated[str | None, typer.Option("--profile", help="评分方案")] = None,
-    model: Annotated[str | None, typer.Option("--model", help="模型名称或 OpenAI 协议服务的网址")] = None,
+    model: Model = None,
 ) -> None:
     """量一份病历要用多少模型词元：各规则共用事实，与一条规则一个提示词，同一批病历、同一次运行。
 

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from app.cli.options import Model, NoModel, Profile
 from app.cli.output import say, warn
 from app.errors import UserError
 
@@ -21,11 +22,9 @@ _KEPT_OPEN_SECONDS = 75
 def serve(
     host: Annotated[str, typer.Option("--host", help="监听的地址；缺省只在本机")] = "127.0.0.1",
     port: Annotated[int, typer.Option("--port", min=0, max=65535, help="端口；0 为任一空闲端口")] = 8080,
-    profile: Annotated[str | None, typer.Option("--profile", help="评分方案（缺省 national）")] = None,
-    model: Annotated[str | None, typer.Option("--model", help="模型名称或 OpenAI 协议服务的网址")] = None,
-    no_model: Annotated[
-        bool, typer.Option("--no-model", help="不使用语言模型；需要它的规则为“无法判定”")
-    ] = False,
+    profile: Profile = None,
+    model: Model = None,
+    no_model: NoModel = False,
 ) -> None:
     """启动服务和网页工作台；首次启动建立管理员账号，并显示一次性口令。
 

@@ -8,19 +8,17 @@ own module.
 import hashlib
 import hmac
 import json
-import os
 import re
-import secrets
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from enum import Enum
-from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
 from pydantic_core import ErrorDetails
 
 from app.errors import UserError
+from app.privacy.keys import kept_key
 from app.settings import Settings
 
 NOTICE = "本内容由AI生成，须经医师审核确认"
@@ -28,7 +26,6 @@ NOTICE = "本内容由AI生成，须经医师审核确认"
 _SEAL_PREFIX = "HMAC-SHA256:v1:"
 _SEAL_FORM = re.compile(rf"(?P<key>{_SEAL_PREFIX}[0-9a-f]{{8}}:)[0-9a-f]{{64}}")
 _KEY_FILE = "label.key"
-_KEY_BYTES = 32
 _INTELLIGENCE = re.compile(r"人工智能|(?<![A-Za-z])AI(?:GC)?(?![A-Za-z])")
 _GENERATION = re.compile(r"生成|合成")
 _SENTENCE_END = re.compile(r"[。！？；\r\n]")
@@ -182,34 +179,7 @@ def label_key(settings: Settings) -> bytes:
     """
     if settings.label_key:
         return settings.label_key.encode()
-    path = settings.data_dir / _KEY_FILE
-    try:
-        if not path.exists():
-            _make_key(path)
-        key = bytes.fromhex(path.read_text("ascii").strip())
-    except OSError as error:
-        raise UserError(
-            f"无法读写标识密钥 {path}（{error.strerror}），请检查数据文件夹的权限，或设置 BINGLI_LABEL_KEY。"
-        ) from error
-    except ValueError as error:
-        raise UserError(f"标识密钥 {path} 已损坏，请从备份恢复该文件，或设置 BINGLI_LABEL_KEY。") from error
-    if len(key) != _KEY_BYTES:
-        raise UserError(f"标识密钥 {path} 长度不对，请从备份恢复该文件，或设置 BINGLI_LABEL_KEY。")
-    return key
-
-
-def _make_key(path: Path) -> None:
-    """Write the key aside and link it into place, so that of two processes exactly one makes it, whole."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_name(f".{_KEY_FILE}.{secrets.token_hex(8)}")
-    with os.fdopen(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-        file.write(secrets.token_hex(_KEY_BYTES))
-    try:
-        path.hardlink_to(aside)
-    except FileExistsError:
-        pass
-    finally:
-        aside.unlink()
+    return kept_key(settings.data_dir / _KEY_FILE, "标识密钥", "，或设置 BINGLI_LABEL_KEY")
 
 
 def _seal(aigc: AIGC, key: bytes, content: bytes | str) -> str:

@@ -19,7 +19,7 @@ from sqlalchemy.orm import Session
 from app.records.model import Moment
 from app.storage.columns import column_text
 from app.storage.database import Database
-from app.storage.paging import Page, number_after, page_limit
+from app.storage.paging import Page, number_after, page_limit, page_of
 from app.storage.tables import AuditEntryRow, AuditHeadRow
 
 _HEAD = 1
@@ -137,11 +137,7 @@ class AuditLog:
             query = query.where(AuditEntryRow.number < after)
         with self._database.reading() as session:
             rows = session.scalars(query).all()
-        shown = rows[:limit]
-        return Page(
-            items=tuple(_entry(row) for row in shown),
-            next_cursor=str(shown[-1].number) if len(rows) > limit else None,
-        )
+        return page_of(rows, limit, _entry, lambda row: str(row.number))
 
     def entries(self) -> Iterator[tuple[AuditEntry, str]]:
         """Every entry with its seal in hexadecimal, oldest first."""

@@ -21,8 +21,12 @@ def audit_key(settings: Settings) -> bytes:
     return kept_key(settings.data_dir / _AUDIT_KEY)
 
 
-def kept_key(path: Path) -> bytes:
+def kept_key(path: Path, name: str = "密钥文件", way_out: str = "") -> bytes:
     """The 32 random bytes kept in a file, made at the first call, readable by their owner only.
+
+    Args:
+        name: what messages call the file.
+        way_out: what a user may do instead of mending it; ends the messages.
 
     Raises:
         UserError: the file cannot be made or read, or holds no key.
@@ -32,11 +36,13 @@ def kept_key(path: Path) -> bytes:
             _make(path)
         key = bytes.fromhex(path.read_text("ascii").strip())
     except OSError as error:
-        raise UserError(f"无法读写密钥文件 {path}（{error.strerror}），请检查数据文件夹的权限。") from error
+        raise UserError(
+            f"无法读写{name} {path}（{error.strerror}），请检查数据文件夹的权限{way_out}。"
+        ) from error
     except ValueError as error:
-        raise UserError(f"密钥文件 {path} 已损坏，请从备份恢复该文件。") from error
+        raise UserError(f"{name} {path} 已损坏，请从备份恢复该文件{way_out}。") from error
     if len(key) != _KEY_BYTES:
-        raise UserError(f"密钥文件 {path} 长度不对，请从备份恢复该文件。")
+        raise UserError(f"{name} {path} 长度不对，请从备份恢复该文件{way_out}。")
     return key
 
 

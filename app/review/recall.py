@@ -7,6 +7,7 @@ from enum import StrEnum
 
 from pydantic import BaseModel, ConfigDict
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from app.errors import Conflict, NotFound, UserError
 from app.storage.columns import column_text
@@ -95,9 +96,7 @@ class RecallDesk:
             UserError: the one who asked decides.
         """
         with self._database.session() as session:
-            row = session.get(RecallRow, recall_id, with_for_update=True)
-            if row is None:
-                raise NotFound(f"没有召回申请 {recall_id}，请核对编号。")
+            row = _row(session, recall_id, is_changed=True)
             if row.version != version or row.state != RecallState.WAITING:
                 raise Conflict("这个召回申请刚被他人处理过，请刷新。")
             if row.requested_by == by:
@@ -116,10 +115,7 @@ class RecallDesk:
             NotFound: there is none.
         """
         with self._database.reading() as session:
-            row = session.get(RecallRow, recall_id)
-            if row is None:
-                raise NotFound(f"没有召回申请 {recall_id}，请核对编号。")
-            return _recall(row)
+            return _recall(_row(session, recall_id))
 
     def waiting(self) -> tuple[Recall, ...]:
         """The requests that nobody has decided about, the oldest first."""
@@ -136,6 +132,13 @@ class RecallDesk:
         )
         with self._database.reading() as session:
             return tuple(_recall(row) for row in session.scalars(query))
+
+
+def _row(session: Session, recall_id: str, *, is_changed: bool = False) -> RecallRow:
+    row = session.get(RecallRow, recall_id, with_for_update=is_changed)
+    if row is None:
+        raise NotFound(f"没有召回申请 {recall_id}，请核对编号。")
+    return row
 
 
 def _recall(row: RecallRow) -> Recall:

@@ -22,7 +22,8 @@ from app.drafting.drafter import DRAFT_CACHE, open_drafter
 from app.drafting.entailment import ModelJudge
 from app.drafting.verify import verify as verify_claim
 from app.errors import UserError
-from app.qc.render.rule_docs import render_rule_text, rule_page
+from app.qc.engine import Checker
+from app.qc.render.rule_docs import Reference, render_rule_text, rule_page
 from app.qc.result import Report
 from app.records.model import DocumentType, MedicalRecord, document_type
 from app.records.readers.note import note_record
@@ -43,13 +44,14 @@ Record = Annotated[dict[str, Any], Field(description="一份病历，bingli/reco
 
 
 class Tools:
-    """The tools, with what they work with; parts open when a tool first needs them."""
+    """The tools, with what they work with; parts open when a tool first needs them, and stay as they were then."""
 
     def __init__(self, settings: Settings, model: SharedModel, stack: ExitStack) -> None:
         """Work by ``settings``; ``stack`` closes what is opened."""
         self._settings = settings
         self._model = model
         self._stack = stack
+        self._checkers: dict[bool, Checker] = {}
         self._knowledge = open_knowledge(settings)
 
     def check(
@@ -99,16 +101,26 @@ class Tools:
         if (record is None) == (text is None):
             raise UserError("record 和 text 必须且只能给出一个，请更正。")
         stay = _record(record) if record is not None else note_record(text or "", document_type(kind), "文书")
+        return self._checker().check(stay)
+
+    def _checker(self) -> Checker:
+        """Opened once with and once without the model, which may come later than the first check."""
         model = self._model.get()
-        with open_checker(self._settings, use_model=model is not None, model=model) as checker:
-            return checker.check(stay)
+        has_model = model is not None
+        if has_model not in self._checkers:
+            opened = open_checker(self._settings, use_model=has_model, model=model)
+            self._checkers[has_model] = self._stack.enter_context(opened)
+        return self._checkers[has_model]
 
     def _explained(self, code: str) -> str:
-        reference = rule_reference(self._settings)
-        rule = reference.checker.rules.get(code)
+        rule = self._reference.checker.rules.get(code)
         if rule is None:
             raise UserError(f"没有规则 {code}，请用 check 结果中的编号。")
-        return render_rule_text(rule_page(rule, reference))
+        return render_rule_text(rule_page(rule, self._reference))
+
+    @cached_property
+    def _reference(self) -> Reference:
+        return rule_reference(self._settings)
 
     def _drafted(self, record: MedicalRecord, kind: DocumentType | None) -> dict[str, Any]:
         model = self._model.get()

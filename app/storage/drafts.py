@@ -66,9 +66,7 @@ class DraftStore:
             Conflict: somebody else changed it since ``version``.
         """
         with self._database.session() as session:
-            row = session.get(DraftRow, draft_id, with_for_update=True)
-            if row is None:
-                raise NotFound(f"没有草稿 {draft_id}，请核对编号。")
+            row = _row(session, draft_id, is_changed=True)
             if row.version != version:
                 raise Conflict("这份草稿刚被他人改过，请刷新后再操作。")
             row.version, row.status, row.updated_at = version + 1, draft.status, datetime.now(UTC)
@@ -82,9 +80,7 @@ class DraftStore:
             NotFound: there is none.
         """
         with self._database.reading() as session:
-            row = session.get(DraftRow, draft_id)
-            if row is None:
-                raise NotFound(f"没有草稿 {draft_id}，请核对编号。")
+            row = _row(session, draft_id)
             return _stored(row, _content(session, row))
 
     def of_record(self, record_id: str) -> tuple[StoredDraft, ...]:
@@ -92,6 +88,13 @@ class DraftStore:
         query = select(DraftRow).where(DraftRow.record_id == record_id).order_by(DraftRow.created_at.desc())
         with self._database.reading() as session:
             return tuple(_stored(row, _content(session, row)) for row in session.scalars(query).all())
+
+
+def _row(session: Session, draft_id: str, *, is_changed: bool = False) -> DraftRow:
+    row = session.get(DraftRow, draft_id, with_for_update=is_changed)
+    if row is None:
+        raise NotFound(f"没有草稿 {draft_id}，请核对编号。")
+    return row
 
 
 def _version(row: DraftRow, draft: Draft, by: str) -> DraftVersionRow:

@@ -17,7 +17,7 @@ from app.qc.rule import Severity
 from app.records.model import MedicalRecord, Moment
 from app.storage.columns import column_text
 from app.storage.database import Database
-from app.storage.paging import Page, number_after, page_limit
+from app.storage.paging import Page, number_after, page_limit, page_of
 from app.storage.states import DONE_STATES, Stage, State, Verdict
 from app.storage.tables import FindingRow, FindingStepRow, RecordPersonRow, RecordRow
 
@@ -208,11 +208,7 @@ class FindingStore:
         query = select(FindingRow).where(FindingRow.number.in_(numbers)).order_by(FindingRow.number.desc())
         with self._database.reading() as session:
             rows = session.scalars(query).all()
-        shown = rows[:limit]
-        return Page(
-            items=tuple(_work(row) for row in shown),
-            next_cursor=str(shown[-1].number) if len(rows) > limit else None,
-        )
+        return page_of(rows, limit, _work, lambda row: str(row.number))
 
     def counts(self, wanted: FindingFilter, bounds: Bounds | None = EVERYTHING) -> Mapping[State, int]:
         """How many findings are in each state."""

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from app.errors import NotFound
 from app.storage.columns import column_text
 from app.storage.database import Database
-from app.storage.paging import Page, number_after, page_limit
+from app.storage.paging import Page, number_after, page_limit, page_of
 from app.storage.tables import JobRow
 
 
@@ -125,11 +125,7 @@ class JobStore:
             query = query.where(JobRow.number < after)
         with self._database.reading() as session:
             rows = session.scalars(query).all()
-        shown = rows[:limit]
-        return Page(
-            items=tuple(_job(row) for row in shown),
-            next_cursor=str(shown[-1].number) if len(rows) > limit else None,
-        )
+        return page_of(rows, limit, _job, lambda row: str(row.number))
 
 
 def _row(session: Session, job_id: str) -> JobRow:

@@ -1,5 +1,6 @@
 """Pages of long lists: after the last thing seen, not by number, so that a growing list skips nothing."""
 
+from collections.abc import Callable, Sequence
 from typing import Generic, TypeVar
 
 from pydantic import BaseModel, ConfigDict
@@ -9,6 +10,7 @@ from app.errors import UserError
 LARGEST_PAGE = 200
 
 Item = TypeVar("Item")
+Row = TypeVar("Row")
 
 
 class Page(BaseModel, Generic[Item]):
@@ -18,6 +20,17 @@ class Page(BaseModel, Generic[Item]):
 
     items: tuple[Item, ...]
     next_cursor: str | None = None
+
+
+def page_of(
+    rows: Sequence[Row], limit: int, item: Callable[[Row], Item], cursor: Callable[[Row], str]
+) -> Page[Item]:
+    """The page of ``rows``, which were asked for one beyond ``limit`` to see whether more follow."""
+    shown = rows[:limit]
+    return Page(
+        items=tuple(item(row) for row in shown),
+        next_cursor=cursor(shown[-1]) if len(rows) > limit else None,
+    )
 
 
 def page_limit(limit: int) -> int:

@@ -14,7 +14,7 @@ from app.privacy.rights import EVERYTHING, Bounds, Scope, scope_of
 from app.records.model import MedicalRecord, Moment
 from app.storage.columns import column_text
 from app.storage.database import Database
-from app.storage.paging import Page, page_limit
+from app.storage.paging import Page, page_limit, page_of
 from app.storage.states import Stage
 from app.storage.tables import RecordPersonRow, RecordRow, RecordVersionRow, ResultRow
 
@@ -188,21 +188,7 @@ class RecordStore:
         )
         with self._database.reading() as session:
             rows = session.execute(_after(query, cursor)).all()
-        shown = rows[:limit]
-        more = len(rows) > limit
-        return Page(
-            items=tuple(_summary(row, result) for row, result in shown),
-            next_cursor=_cursor(shown[-1][0]) if more else None,
-        )
-
-    def set_locked(self, record_id: str, *, is_locked: bool) -> None:
-        """File a record, or open it again.
-
-        Raises:
-            NotFound: there is none.
-        """
-        with self._database.session() as session:
-            _row(session, record_id).is_locked = is_locked
+        return page_of(rows, limit, lambda row: _summary(row[0], row[1]), lambda row: _cursor(row[0]))
 
 
 def within(limits: Bounds | None) -> ColumnElement[bool]:

@@ -46,6 +46,3 @@ class Verdict(StrEnum):
 
     ACCEPTED = "accepted"
     REFUSED = "refused"
-
-
-VERDICT_TITLES: Mapping[Verdict, str] = {Verdict.ACCEPTED: "缺陷成立", Verdict.REFUSED: "不是缺陷"}

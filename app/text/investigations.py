@@ -5,7 +5,7 @@ Everything works on half-width text (``Reading.half``); offsets are those of the
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from functools import cache, lru_cache
 from typing import NamedTuple
 
@@ -242,12 +242,3 @@ def drug_names(written: str) -> tuple[str, ...]:
     )
     names = [known[0]] if known else []
     return tuple(dict.fromkeys(name for name in (*names, stem) if len(name) > 1))
-
-
-def first_of(half: str, words: Iterable[str]) -> Span | None:
-    """Where the first of some words stands; ``None`` when none does."""
-    for word in words:
-        position = half.find(word)
-        if position >= 0:
-            return Span(position, position + len(word))
-    return None

@@ -7,6 +7,7 @@ import pytest
 from app.errors import Conflict, NotFound, UserError
 from app.privacy.rights import Bounds
 from app.records.model import MedicalRecord
+from app.review.recall import RecallDesk
 from app.storage.records import RecordFilter, RecordStore
 from app.storage.states import Stage
 
@@ -69,13 +70,15 @@ def test_the_second_of_two_writers_is_told(store):
     assert store.get("R1").patient.name == "甲"
 
 
-def test_a_filed_record_is_not_changed_until_it_is_opened(store):
+def test_a_filed_record_is_not_changed_until_it_is_opened(store, database):
     filed = record(archived_at="2026-05-20T10:00:00+08:00")
     assert store.save(filed, Stage.FINAL, "u1").is_locked
     changed = record(archived_at="2026-05-20T10:00:00+08:00", patient={"name": "改"})
     with pytest.raises(Conflict):
         store.save(changed, Stage.FINAL, "u1")
-    store.set_locked("R1", is_locked=False)
+    recalls = RecallDesk(database)
+    asked = recalls.request("R1", "u1", "漏写一行")
+    recalls.decide(asked.id, "u2", asked.version, is_approved=True)
     assert store.save(changed, Stage.FINAL, "u1").is_locked
 
 

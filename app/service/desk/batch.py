@@ -1,7 +1,6 @@
 """Audits of many records in the background."""
 
 from pathlib import Path
-from typing import Any
 
 from app.privacy.rights import Action
 from app.service.desk.base import Base
@@ -44,14 +43,6 @@ class Batch(Base):
         """
         self.require(Action.AUDIT_BATCH)
         return self._parts.batches.jobs.page(limit=LARGEST_PAGE).items
-
-    def audit_summary(self, audit_id: str) -> dict[str, Any] | None:
-        """The summary of a finished audit; ``None`` before.
-
-        Raises:
-            Denied, NotFound: the account may not, or there is none.
-        """
-        return self.audit_job(audit_id).summary
 
     def audit_job(self, audit_id: str) -> AuditView:
         """One audit: its progress, its files, its summary.

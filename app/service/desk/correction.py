@@ -73,10 +73,6 @@ class Correction(Base):
         record = self._parts.records.get(finding.record_id)
         return explain(self._parts, rule, finding.finding, record)
 
-    def possible_steps(self, work: FindingWork) -> tuple[Step, ...]:
-        """The steps that this account may take with a finding now."""
-        return tuple(each.step for each in self._steps(work, self._parts.findings.scope(work.id)))
-
     def act(
         self,
         finding_id: str,
