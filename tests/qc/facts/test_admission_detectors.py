@@ -262,6 +262,19 @@ def test_diagnoses_left_out(note, named):
     assert named in found.detail
 
 
+@pytest.mark.parametrize(
+    ("note", "quotes"),
+    [
+        ("既往史：胃溃疡6年。\n辅助检查：胃镜：胃窦溃疡。", ["胃溃疡"]),  # one disease, told and seen
+        ("既往史：胃溃疡6年。\n辅助检查：胃镜：食管静脉曲张。", ["胃溃疡", "食管静脉曲张"]),
+    ],
+)
+def test_a_disease_of_two_names_is_missing_once(note, quotes):
+    reading = read(f"主诉：黑便。\n{note}\n入院诊断：贫血")
+    found = diagnosis_missing(reading, None)
+    assert [span.of(reading.document.text) for span in found.spans] == quotes
+
+
 def test_every_missing_diagnosis_is_quoted_verbatim():
     reading = read("主诉：咳嗽。\n既往史：高血压６年。\n辅助检查：ＣＴ：脂肪肝，肝囊肿。\n入院诊断：肺炎")
     found = diagnosis_missing(reading, None)

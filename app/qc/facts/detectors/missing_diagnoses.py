@@ -1,7 +1,7 @@
 """Diagnoses that the note itself gives and its list of diagnoses leaves out; each with its source."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cache
 from typing import NamedTuple
 
@@ -29,8 +29,11 @@ _SHOWN = 6
 
 
 class _Missing(NamedTuple):
+    """A diagnosis not listed; ``covering`` finds the names that would list it, narrower ones too."""
+
     name: str
     source: Span
+    covering: re.Pattern[str]
 
 
 @detector
@@ -48,10 +51,19 @@ def diagnosis_missing(reading: Reading, section: Section | None) -> Detection:
         found.setdefault(each.name, each)
     if not found:
         return Detection(False)
-    shown = list(found.values())[:_SHOWN]
+    shown = _narrowest(list(found.values()))[:_SHOWN]
     text = reading.document.text
     detail = "、".join(f"{each.name}（见“{each.source.of(text)}”）" for each in shown)
     return Detection(True, tuple(each.source for each in shown), f"诊断中没有{detail}")
+
+
+def _narrowest(missing: Sequence[_Missing]) -> list[_Missing]:
+    """Of names of one disease the narrowest; of equal ones the first."""
+    kept: list[_Missing] = []
+    for each in missing:
+        if not any(each.covering.search(other.name) for other in kept):
+            kept = [other for other in kept if not other.covering.search(each.name)] + [each]
+    return kept
 
 
 def _diseases(reading: Reading, listed: str) -> Iterator[_Missing]:
@@ -62,8 +74,9 @@ def _diseases(reading: Reading, listed: str) -> Iterator[_Missing]:
                 continue
             if _TEST.match(reading.half, mention.span.end):
                 continue
-            if not _covering(heads[mention.term]).search(listed) and mention.term not in listed:
-                yield _Missing(mention.term, mention.span)
+            covering = _covering(heads[mention.term])
+            if not covering.search(listed) and mention.term not in listed:
+                yield _Missing(mention.term, mention.span, covering)
 
 
 _TEST = regex(r"表面|[eE核]?抗[原体]|相关抗|标[志记]物|两对半|[五六]项|DNA|筛查|疫苗|家族")
@@ -83,7 +96,7 @@ def _conclusions(reading: Reading, listed: str) -> Iterator[_Missing]:
         for section in sections:
             match = _said(reading, section, name)
             if match:
-                yield _Missing(name, match)
+                yield _Missing(name, match, _finding_pattern(name, "covered"))
                 break
 
 
