@@ -1,7 +1,7 @@
 """How often the verifier of claims is right: accuracy by kind, and what was taken for what."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from app.drafting.claims import Claim, VerifiedClaim, verify_claims
@@ -15,7 +15,7 @@ _VERDICTS: tuple[Verdict, ...] = (*_LABELS, "unverified")
 
 
 class Accuracy(NamedTuple):
-    """Right verdicts of the scored ones; unverified claims are unscored and outside."""
+    """Right verdicts of the scored ones; claims that are unverified or have no label are unscored and outside."""
 
     right: int
     scored: int
@@ -26,18 +26,18 @@ class Accuracy(NamedTuple):
         """Wilson's 95 % interval."""
         return wilson(self.right, self.scored)
 
+    def summary(self) -> dict[str, Any]:
+        """``{n, unscored, accuracy}``, four digits; ``accuracy`` is ``null`` where nothing was scored."""
+        accuracy = round(self.right / self.scored, 4) if self.scored else None
+        return {"n": self.scored + self.unscored, "unscored": self.unscored, "accuracy": accuracy}
+
     def as_json(self) -> dict[str, Any]:
-        """Shares rounded to four digits; ``accuracy`` is ``null`` where nothing was scored."""
-        return {
-            "n": self.scored + self.unscored,
-            "unscored": self.unscored,
-            "accuracy": round(self.right / self.scored, 4) if self.scored else None,
-            "interval": [round(self.interval.low, 4), round(self.interval.high, 4)],
-        }
+        """The summary with the number of right verdicts and the interval."""
+        return {**self.summary(), "right": self.right, "interval": [round(end, 4) for end in self.interval]}
 
 
 class Evaluation(NamedTuple):
-    """The labelled claims with their verdicts."""
+    """Claims with their verdicts, against their labels."""
 
     verified: tuple[VerifiedClaim, ...]
 
@@ -60,6 +60,11 @@ class Evaluation(NamedTuple):
             label: {verdict: counts[label, verdict] for verdict in _VERDICTS}
             for label in _LABELS
         }  # fmt: skip
+
+    def summary(self) -> dict[str, Any]:
+        """The object that ``bingli verify --summary`` prints: ``{n, unscored, accuracy, by_kind}``."""
+        kinds = {kind: accuracy.summary() for kind, accuracy in self.by_kind.items()}
+        return {**self.total.summary(), "by_kind": kinds}
 
     def as_json(self) -> dict[str, Any]:
         """The object that ``bingli eval claims`` prints."""
@@ -91,11 +96,10 @@ def evaluate(claims: Sequence[Claim], judge: Judge | None) -> Evaluation:
     return Evaluation(tuple(verify_claims(labelled, judge)))
 
 
-def _accuracy(verified: Iterable[VerifiedClaim]) -> Accuracy:
-    listed = list(verified)
-    unscored = sum(v.verification.verdict == "unverified" for v in listed)
-    right = sum(v.verification.verdict == v.claim.label for v in listed)
-    return Accuracy(right, len(listed) - unscored, unscored)
+def _accuracy(verified: Sequence[VerifiedClaim]) -> Accuracy:
+    scored = [v for v in verified if v.claim.label and v.verification.verdict != "unverified"]
+    right = sum(v.verification.verdict == v.claim.label for v in scored)
+    return Accuracy(right, len(scored), len(verified) - len(scored))
 
 
 def _told(accuracy: Accuracy) -> str:

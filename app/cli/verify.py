@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from app.cli.options import Model
 from app.cli.output import Format, say
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ def verify(
     ] = False,
     output_format: Annotated[Format, typer.Option("--format", help="汇总的格式")] = Format.TEXT,
     no_model: Annotated[bool, typer.Option("--no-model", help="不用语言模型，只用规则和字面重合")] = False,
-    model: Annotated[str | None, typer.Option("--model", help="模型名称，或 OpenAI 协议服务的网址")] = None,
+    model: Model = None,
 ) -> None:
     """逐条核对陈述与其出处原文，每条输出一行 JSON。
 
@@ -32,23 +33,22 @@ def verify(
     """
     import json
 
-    from app.drafting.claims import Scores, read_claims, verify_claims
+    from app.drafting.claims import read_claims, verify_claims
     from app.settings import load_settings
+    from eval.claims import Evaluation
 
     settings = load_settings(model=model)
     listed = read_claims(claims)
-    scores = Scores()
+    verified = []
     with open_judge(settings, no_model=no_model) as judge:
         for result in verify_claims(listed, judge):
-            scores.add(result)
+            verified.append(result)
             if not summary:
                 say(json.dumps(result.as_json(), ensure_ascii=False))
     if summary:
-        say(
-            json.dumps(scores.as_json(), ensure_ascii=False)
-            if output_format is Format.JSON
-            else scores.as_text()
-        )
+        found = Evaluation(tuple(verified))
+        as_json = output_format is Format.JSON
+        say(json.dumps(found.summary(), ensure_ascii=False) if as_json else found.as_text())
 
 
 @contextmanager

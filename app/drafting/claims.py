@@ -1,14 +1,12 @@
-"""Files of claims: reading them, verifying them, and scoring the verdicts where labels are given."""
+"""Files of claims: reading and verifying them."""
 
 import json
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from app.drafting.draft import VERDICT_NAMES
 from app.drafting.verify import Judge, Verification, verify
 from app.errors import UserError
 
@@ -74,51 +72,3 @@ def verify_claims(claims: Iterable[Claim], judge: Judge | None) -> Iterator[Veri
     """Verify claims one after another."""
     for claim in claims:
         yield VerifiedClaim(claim, verify(claim.claim, claim.sources, judge))
-
-
-@dataclass
-class _Count:
-    n: int = 0
-    unscored: int = 0
-    right: int = 0
-
-    @property
-    def accuracy(self) -> float | None:
-        scored = self.n - self.unscored
-        return round(self.right / scored, 4) if scored else None
-
-    def as_json(self) -> dict[str, Any]:
-        return {"n": self.n, "unscored": self.unscored, "accuracy": self.accuracy}
-
-
-@dataclass
-class Scores:
-    """Accuracy over labelled claims; an ``unverified`` verdict is unscored and outside of it."""
-
-    total: _Count = field(default_factory=_Count)
-    by_kind: dict[str, _Count] = field(default_factory=dict)
-
-    def add(self, result: VerifiedClaim) -> None:
-        """Count one claim; without a label it counts as unscored."""
-        label, verdict = result.claim.label, result.verification.verdict
-        for count in (self.total, self.by_kind.setdefault(result.claim.kind or "", _Count())):
-            count.n += 1
-            count.unscored += label is None or verdict == "unverified"
-            count.right += label is not None and verdict == label
-
-    def as_json(self) -> dict[str, Any]:
-        """``{n, unscored, accuracy, by_kind}``."""
-        kinds = {kind: count.as_json() for kind, count in sorted(self.by_kind.items()) if kind}
-        return {**self.total.as_json(), "by_kind": kinds}
-
-    def as_text(self) -> str:
-        """The same for a reader."""
-        rows = [
-            ("全部", self.total),
-            *((kind, count) for kind, count in sorted(self.by_kind.items()) if kind),
-        ]
-        return "\n".join(
-            f"{name}：{count.n}条，{VERDICT_NAMES['unverified']}{count.unscored}条，"
-            + (f"准确率{count.accuracy:.1%}" if count.accuracy is not None else "无准确率")
-            for name, count in rows
-        )

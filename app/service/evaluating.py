@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from app.assembly import open_checker
-from app.drafting.claims import Scores, read_claims, verify_claims
+from app.drafting.claims import read_claims
 from app.errors import UserError
 from app.settings import Settings
+from eval import claims
 from eval.qc import PROFILE, Evaluation, judge, load_notes
 from eval.qc import evaluate as compare
 
@@ -44,11 +45,8 @@ def _notes(settings: Settings, path: Path) -> Evaluation:
         return compare(notes, list(judge(checker, notes)))
 
 
-def _claims(settings: Settings, path: Path) -> Scores:
-    scores = Scores()
-    for result in verify_claims(read_claims(path), None):
-        scores.add(result)
-    return scores
+def _claims(settings: Settings, path: Path) -> claims.Evaluation:
+    return claims.evaluate(read_claims(path), None)
 
 
 _EVALUATIONS: Mapping[str, Callable[[Settings, Path], Evaluated]] = {"chip2025": _notes, "claims": _claims}

@@ -3,7 +3,6 @@
 import contextlib
 import hashlib
 import json
-import os
 import sqlite3
 import threading
 import time
@@ -12,6 +11,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from app.errors import UserError
+from app.storage.private_file import make_private
 
 _SCHEMA = "CREATE TABLE IF NOT EXISTS answers (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID"
 _LOCK_TIMEOUT_SECONDS = 30.0
@@ -43,7 +43,6 @@ class ContentCache:
         self._path = path
         self._lock = threading.Lock()
         try:
-            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._connection = self._open()
         except (OSError, sqlite3.OperationalError) as error:
             raise UserError(
@@ -105,9 +104,7 @@ class ContentCache:
             return self._connect()
 
     def _connect(self) -> sqlite3.Connection:
-        # SQLite gives its companion files the mode of the database file.
-        os.close(os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600))
-        self._path.chmod(0o600)
+        make_private(self._path)
         connection = sqlite3.connect(
             self._path, timeout=_LOCK_TIMEOUT_SECONDS, isolation_level=None, check_same_thread=False
         )

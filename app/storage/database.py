@@ -1,6 +1,5 @@
 """The database: SQLite in the data folder, or PostgreSQL by URL; the same tables, the same behaviour."""
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,6 +22,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 
 from app.errors import Conflict, UserError
 from app.settings import Settings
+from app.storage.private_file import make_private
 
 DATABASE_FILE = "bingli.sqlite"
 MIGRATIONS = Path(__file__).with_name("migrations")
@@ -146,10 +146,7 @@ def open_database(settings: Settings) -> Database:
 def _file_url(folder: Path) -> str:
     path = folder / DATABASE_FILE
     try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        # SQLite gives its companion files the mode of the database file.
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
-        path.chmod(0o600)
+        make_private(path)
     except OSError as error:
         raise UserError(f"无法打开数据库 {path}（{error.strerror}），请检查该文件夹的权限。") from error
     return URL.create("sqlite", database=str(path)).render_as_string()

@@ -7,9 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.drafting.checks import run_checks
-from app.drafting.claims import Scores, read_claims, verify_claims
+from app.drafting.claims import read_claims
 from app.drafting.normal import NormalText, WrittenDate, normalise
 from app.drafting.verify import Opinion, verify
+from eval.claims import evaluate
 
 CLAIMS = Path(__file__).parent / "data" / "claims.jsonl"
 
@@ -119,10 +120,7 @@ def test_a_judge_decides_what_the_checks_cannot():
 
 
 def test_code_alone_is_right_on_our_claims():
-    scores = Scores()
-    for result in verify_claims(read_claims(CLAIMS), None):
-        scores.add(result)
-    summary = scores.as_json()
+    summary = evaluate(read_claims(CLAIMS), None).summary()
     assert summary["n"] >= 120
     assert summary["unscored"] <= 8
     assert summary["accuracy"] >= 0.95

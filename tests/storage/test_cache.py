@@ -143,3 +143,15 @@ def test_processes_share_one_file(tmp_path: Path) -> None:
     assert [process.wait() for process in running] == [0, 0, 0]
     with ContentCache(path) as cache:
         assert all(cache.get(f"{name}-{n}") == n for name in "abc" for n in range(50))
+
+
+def test_what_one_process_stores_outlives_another_that_looks_in_between(tmp_path: Path) -> None:
+    path = tmp_path / "cache.sqlite"
+    with ContentCache(path) as first, ContentCache(path) as second:
+        first.put("before", 1)
+        looked = subprocess.run([sys.executable, "-c", WRITER, str(path), "other"], cwd=ROOT, check=False)
+        assert looked.returncode == 0
+        second.put("after", 2)
+        with sqlite3.connect(f"file:{path}?mode=ro", uri=True) as reader:
+            kept = {key for (key,) in reader.execute("SELECT key FROM answers")}
+    assert {"before", "after", "other-0"} <= kept

@@ -1,16 +1,14 @@
 """评测: how well the assistant does on labelled material, with intervals."""
 
-from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 import gradio as gr
 
 from app.privacy.rights import Action
-from app.qc.intervals import Interval
 from app.service.desk import Desk
 from app.ui.page import Opening, Page
 from app.ui.panel import Fields, drawn, on_upload, panel
-from eval.claims import Accuracy
 from eval.metrics import Counts, macro_f1, micro
 
 
@@ -77,17 +75,12 @@ def measure_notes(desk: Desk, name: str, content: bytes) -> str:
 def measure_claims(desk: Desk, name: str, content: bytes) -> str:
     """Verify every claim and compare with its label."""
     found = desk.evaluation(name, content, "claims").as_json()
-    kinds = {kind: _accuracy(row) for kind, row in found["by_kind"].items()}
-    return drawn("claims.html", name=name, whole=_accuracy(found), kinds=kinds, interval=_told)
+    return drawn("claims.html", name=name, whole=found, kinds=found["by_kind"], interval=_told)
 
 
-def _accuracy(row: Mapping[str, Any]) -> Accuracy:
-    scored = row["n"] - row["unscored"]
-    return Accuracy(round((row["accuracy"] or 0) * scored), scored, row["unscored"])
-
-
-def _told(interval: Interval) -> str:
-    return f"{interval.low:.2f}–{interval.high:.2f}"
+def _told(interval: Sequence[float]) -> str:
+    low, high = interval
+    return f"{low:.2f}–{high:.2f}"
 
 
 KINDS = (
