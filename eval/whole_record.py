@@ -1,5 +1,6 @@
 """The other arm of the comparison: the model asked once with the whole record, no plan, no verification."""
 
+import re
 import time
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
@@ -7,29 +8,24 @@ from typing import NamedTuple
 from app.drafting.normal import NormalText
 from app.drafting.sources import SourceItem, Stay, dated, happened_at, sentences_of
 from app.drafting.verify import Judge, verify
-from app.llm.client import LanguageModel, ModelFailure
+from app.llm.client import Answer, LanguageModel, ModelFailure
 from app.llm.prompts import load_prompt
 from app.storage.cache import ContentCache, content_key
+from app.text.sentences import split_sentences
 
-_MOST_SENTENCES = 30
-_LONGEST_SENTENCE = 120
-_ANSWER_TOKENS = 1000
+_MOST_CHARACTERS = 800
+_ANSWER_TOKENS = 700
 _FRAME_TOKENS = 60
 _NEAREST = 6
 _JUDGED = 3
-_SCHEMA = {
-    "type": "array",
-    "items": {"type": "string", "minLength": 2, "maxLength": _LONGEST_SENTENCE},
-    "minItems": 1,
-    "maxItems": _MOST_SENTENCES,
-}
+_HEADING = re.compile(r"[*#【\d.、\s]*[\w（）()]{2,12}[】*]*[:：]?[*\s]*")
 
 
 class WholeRecordAnswer(NamedTuple):
     """What the model wrote.
 
     Attributes:
-        sentences: none where it gave no usable answer.
+        sentences: without bare headings, and without the last one of a text that was cut; none where there is no text.
         failure: why not, in Chinese; else empty.
         share_read: share of the record's characters that fitted into its context.
     """
@@ -47,7 +43,7 @@ def write_at_once(model: LanguageModel, stay: Stay, cache: ContentCache) -> Whol
     """
     prompt = load_prompt("eval_whole_record")
     record = whole_text(stay)
-    values = {"record": "", "limit": _MOST_SENTENCES}
+    values = {"record": "", "limit": _MOST_CHARACTERS}
     overhead = sum(model.count_tokens(m.content) for m in prompt.messages(values)) + _FRAME_TOKENS
     room = (model.context_tokens or 1 << 30) - overhead - _ANSWER_TOKENS
     shown = _beginning(model, record, room)
@@ -58,13 +54,19 @@ def write_at_once(model: LanguageModel, stay: Stay, cache: ContentCache) -> Whol
         return WholeRecordAnswer(tuple(known["sentences"]), "", share, known["seconds"])
     began = time.perf_counter()
     try:
-        answer = model.answer(prompt, values | {"record": shown}, schema=_SCHEMA, max_tokens=_ANSWER_TOKENS)
+        answer = model.answer(prompt, values | {"record": shown}, schema=None, max_tokens=_ANSWER_TOKENS)
     except ModelFailure as failure:
         return WholeRecordAnswer((), failure.reason, share, time.perf_counter() - began)
     seconds = time.perf_counter() - began
-    sentences = [" ".join(text.split()) for text in answer.data]
+    sentences = _sentences(answer)
     cache.put(key, {"sentences": sentences, "seconds": seconds})
     return WholeRecordAnswer(tuple(sentences), "", share, seconds)
+
+
+def _sentences(answer: Answer) -> list[str]:
+    quotes = [sentence.quote for sentence in split_sentences(answer.text)]
+    whole = quotes[:-1] if answer.is_cut else quotes
+    return [quote for quote in whole if not _HEADING.fullmatch(quote)]
 
 
 def whole_text(stay: Stay) -> str:

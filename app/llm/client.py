@@ -84,13 +84,15 @@ class Usage(NamedTuple):
 class Answer:
     """What the model wrote; ``data`` is the parsed, conforming value when a schema was asked for.
 
-    ``tokens`` is empty when the engine gave no log-probabilities that match the text.
+    ``tokens`` is empty when the engine gave no log-probabilities that match the text; ``is_cut`` says that free text
+    was longer than it might be.
     """
 
     text: str
     data: Any
     tokens: tuple[TokenChance, ...]
     usage: Usage
+    is_cut: bool = False
 
 
 def json_schema_format(schema: Schema) -> dict[str, Any]:
@@ -192,14 +194,14 @@ class LanguageModel:
     def answer(
         self, prompt: Prompt, values: Mapping[str, object], *, schema: Schema | None, max_tokens: int
     ) -> Answer:
-        """Ask, and accept nothing but a complete answer that conforms to ``schema``.
+        """Ask, and accept nothing but a complete answer that conforms to ``schema``, or free text.
 
         Args:
             prompt: what to ask.
             values: what the prompt's texts are filled with.
             schema: JSON schema of the answer; keep it closed (enums, ``maxItems``), unbounded parts run
                 away. ``None``: free text.
-            max_tokens: an answer that is longer is a failure, never a shorter answer.
+            max_tokens: a longer answer is a failure; free text is cut, and says so.
 
         Raises:
             ModelFailure: for whatever reason there is no such answer.
@@ -207,7 +209,8 @@ class LanguageModel:
         """
         messages = [Message(role, _inert(content)) for role, content in prompt.messages(values)]
         message = self._ask(messages, self._request_fields(schema, max_tokens))
-        if message.response_metadata.get("finish_reason") == "length":
+        is_cut = message.response_metadata.get("finish_reason") == "length"
+        if is_cut and schema is not None:
             raise ModelFailure("truncated", f"模型的答复超过 {max_tokens} 个词元，未写完")
         text = message.content
         if not isinstance(text, str):
@@ -217,6 +220,7 @@ class LanguageModel:
             data=None if schema is None else _conforming(text, schema),
             tokens=tuple(_token_chances(text, message.response_metadata.get("logprobs"))),
             usage=_usage(message),
+            is_cut=is_cut,
         )
 
     def count_tokens(self, text: str) -> int:

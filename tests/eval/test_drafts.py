@@ -91,7 +91,8 @@ def test_sentences_without_citations_are_judged_by_the_record(sentence, is_suppo
 def answers(request):
     asked = request["messages"][-1]["content"]
     if "写出院记录" in asked:
-        return Reply(json.dumps(["患者右侧胸痛3天入院。", "予阿莫西林1g口服。"], ensure_ascii=False))
+        text = "**入院情况**：\n患者右侧胸痛3天入院。\n诊疗经过\n予阿莫西林1g口服。出院后"
+        return Reply(text, finish_reason="length")
     if "陈述" in asked:
         return Reply('{"v":"支持"}')
     first = re.search(r"\[1\](?:（.*?）)?(.*)", asked)[1]

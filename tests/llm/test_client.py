@@ -80,6 +80,11 @@ def test_free_text_is_kept_as_it_is() -> None:
     assert (answer.text, answer.data) == ("患者好转。\n", None)
 
 
+def test_free_text_that_is_too_long_is_cut_and_says_so() -> None:
+    assert ask(Reply("患者好", finish_reason="length"), schema=None).is_cut
+    assert not ask(Reply("患者好转。"), schema=None).is_cut
+
+
 @pytest.mark.parametrize(
     ("reply", "kind"),
     [
