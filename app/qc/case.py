@@ -1,12 +1,12 @@
 """A record under examination: the record with everything that rules compute from it, computed once."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from datetime import datetime
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeVar
 
 from app.qc.ruling import Ruling
-from app.qc.timeline import Timeline
+from app.qc.timeline import Consultation, Timeline
 from app.records.model import Document, DocumentType, MedicalRecord, Procedure
 from app.terms.table import TermsTable
 from app.text.identity import age_at_admission
@@ -29,6 +29,13 @@ StayEvent = Literal["admission", "discharge", "death"]
 STAY_EVENT_TITLES: dict[StayEvent, str] = {"admission": "入院", "discharge": "出院", "death": "死亡"}
 
 
+class _Made(NamedTuple):
+    """Something worked out, and the types of the documents that it was worked out of."""
+
+    value: Any
+    asked_for: set[DocumentType]
+
+
 class Case:
     """One record, its readings, and the moment at which it is judged."""
 
@@ -39,25 +46,49 @@ class Case:
         self.record = record
         self.terms = terms
         self._given_as_of = as_of
-        self.answers: dict[tuple[str, str], Answer] = {}
-        self._rulings: dict[tuple[str, int], Ruling] = {}
+        self._made: dict[Hashable, _Made] = {}
+        self._kept: dict[tuple[str, Hashable], _Made] = {}
+        self._asked_for: set[DocumentType] = set()
 
     @cached_property
     def _readings(self) -> dict[str, Reading]:
         return {document.id: Reading(document) for document in self.record.documents or ()}
 
-    def continue_from(self, earlier: "Case") -> None:
-        """Take over what was worked out of the documents that are still the same.
+    @property
+    def documents(self) -> tuple[Document, ...]:
+        """All documents, in record order."""
+        self._asked_for |= self._kinds
+        return self.record.documents or ()
 
-        Their readings and the answers about them hold as they are; the rulings on them alone hold where nothing
-        but documents changed.
+    def documents_of(self, *kinds: DocumentType) -> tuple[Document, ...]:
+        """The documents of the given types, in record order."""
+        self._asked_for.update(kinds)
+        return self.record.documents_of(*kinds)
+
+    def asks_for(self, *kinds: DocumentType) -> None:
+        """Say of which types somebody reads documents from ``record`` itself."""
+        self._asked_for.update(kinds)
+
+    @cached_property
+    def _kinds(self) -> frozenset[DocumentType]:
+        return frozenset(document.kind for document in self.record.documents or ())
+
+    def continue_from(self, earlier: "Case") -> None:
+        """Take over from an earlier version of the record what still holds.
+
+        The reading of a document that is still the same holds as it is. Where nothing but documents changed, and of
+        each its type stayed, so do the answers and rulings that asked for no document of a type of those changed.
         """
         before = earlier.record.documents_by_id
         same = {d.id: d for d in self.record.documents or () if before.get(d.id) == d}
         self._readings.update({name: earlier.reading(d).of(d) for name, d in same.items()})
-        self.answers.update({key: answer for key, answer in earlier.answers.items() if key[0] in same})
         if self._differs_in_documents_only(earlier):
-            self._rulings.update({key: each for key, each in earlier._rulings.items() if key[0] in same})
+            changed = {d.kind for d in self.record.documents or () if d.id not in same}
+            self._kept.update(
+                (key, made)
+                for key, made in earlier._kept.items()
+                if (not key[0] or key[0] in same) and made.asked_for.isdisjoint(changed)
+            )
 
     def _differs_in_documents_only(self, earlier: "Case") -> bool:
         names = MedicalRecord.model_fields.keys() - {"documents"}
@@ -65,24 +96,45 @@ class Case:
             all(getattr(self.record, name) == getattr(earlier.record, name) for name in names)
             and self.record.delivered == earlier.record.delivered
             and (self.as_of, self.as_of_is_given) == (earlier.as_of, earlier.as_of_is_given)
+            and _outline(self.record) == _outline(earlier.record)
         )
 
-    def ruling_once(self, document: Document, check: object, judge: Callable[[], Ruling]) -> Ruling:
-        """The ruling of a check that reads this document alone, made once as long as the document is the same."""
-        key = (document.id, id(check))
-        if key not in self._rulings:
-            self._rulings[key] = judge()
-        return self._rulings[key]
+    def ruling_once(
+        self, check: Hashable, judge: Callable[[], Ruling], document: Document | None = None
+    ) -> Ruling:
+        """The ruling of a check or rule on the stay or on one of its documents, made once.
+
+        All that ``judge`` reads of other documents it gets from ``documents`` and ``documents_of``.
+        """
+        return self._once(self._kept, _key(document, check), judge)  # type: ignore[no-any-return]
+
+    def answer_once(
+        self, name: str, find: Callable[[], "Answer"], document: Document | None = None
+    ) -> "Answer":
+        """The answer of a fact on the stay or on one of its documents, found once, as ``ruling_once``."""
+        return self._once(self._kept, _key(document, ("fact", name)), find)  # type: ignore[no-any-return]
+
+    def replace_answer(self, name: str, answer: "Answer", document: Document | None = None) -> None:
+        """Put a better answer in the place of one that was found."""
+        key = _key(document, ("fact", name))
+        self._kept[key] = self._kept[key]._replace(value=answer)
 
     def remembered(self, compute: Callable[["Case"], _T]) -> _T:
         """What ``compute`` makes of this case, made once; ``compute`` must be a module's own function."""
-        if compute not in self._made:
-            self._made[compute] = compute(self)
-        return self._made[compute]  # type: ignore[no-any-return]
+        return self._once(self._made, compute, lambda: compute(self))  # type: ignore[no-any-return]
 
-    @cached_property
-    def _made(self) -> dict[Callable[["Case"], Any], Any]:
-        return {}
+    def _once(self, made: dict[Any, "_Made"], key: Hashable, make: Callable[[], Any]) -> Any:  # noqa: ANN401
+        """What ``make`` makes, made once; whoever asks for it asks for the documents that it asked for."""
+        if key not in made:
+            outer, self._asked_for = self._asked_for, set()
+            try:
+                made[key] = _Made(make(), self._asked_for)
+            finally:
+                outer |= self._asked_for
+                self._asked_for = outer
+        else:
+            self._asked_for |= made[key].asked_for
+        return made[key].value
 
     def reading(self, document: Document) -> Reading:
         """The text of a document, read once."""
@@ -142,18 +194,23 @@ class Case:
         """Whether a deadline has passed: always once the stay is over, else by the moment of judgement."""
         return self.is_over or (self.as_of is not None and self.as_of > moment)
 
-    @cached_property
+    @property
+    def consultations(self) -> tuple[Consultation, ...]:
+        """The consultations of the timeline."""
+        self.asks_for("会诊记录")
+        return self.timeline.consultations
+
+    @property
     def course_documents(self) -> tuple[Document, ...]:
         """The dated 病程类 documents in time order."""
-        dated = [d for d in self.record.documents_of(*COURSE_TYPES) if d.completed_at or d.event_at]
-        return tuple(sorted(dated, key=course_moment))
+        return self.remembered(_course_documents)
 
     def documents_for(self, procedure: Procedure, *kinds: DocumentType) -> tuple[Document, ...]:
         """The documents of the types that belong to one procedure.
 
         A document that refers to procedures belongs to those; any other to the procedure nearest in time.
         """
-        return tuple(d for d in self.record.documents_of(*kinds) if self._belongs_to(d, procedure))
+        return tuple(d for d in self.documents_of(*kinds) if self._belongs_to(d, procedure))
 
     def _belongs_to(self, document: Document, procedure: Procedure) -> bool:
         procedures = self.record.procedures or ()
@@ -182,3 +239,16 @@ def course_moment(document: Document) -> datetime:
     if moment is None:
         raise ValueError(f"document {document.id} has no time")
     return moment
+
+
+def _course_documents(case: Case) -> tuple[Document, ...]:
+    dated = [d for d in case.documents_of(*COURSE_TYPES) if d.completed_at or d.event_at]
+    return tuple(sorted(dated, key=course_moment))
+
+
+def _key(document: Document | None, what: Hashable) -> tuple[str, Hashable]:
+    return ("" if document is None else document.id, what)
+
+
+def _outline(record: MedicalRecord) -> list[tuple[str, DocumentType]]:
+    return [(document.id, document.kind) for document in record.documents or ()]

@@ -6,6 +6,7 @@ import logging
 import traceback
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
+from functools import partial
 from types import MappingProxyType
 
 from app.labelling.labeller import Labeller
@@ -79,7 +80,10 @@ class Checker:
     def judge(self, case: Case) -> Report:
         """Judge every rule on one case."""
         questions = _Questions(case, self._answerer)
-        rulings = {code: self._rule_on(rule, case, questions) for code, rule in self.rules.items()}
+        rulings = {
+            code: case.ruling_once(code, partial(self._rule_on, rule, case, questions))
+            for code, rule in self.rules.items()
+        }
         return self._report(case, rulings)
 
     def check_rule(self, rule: Rule, record: MedicalRecord) -> Report:
@@ -194,14 +198,12 @@ class _Questions:
     def __init__(self, case: Case, answerer: FactAnswerer) -> None:
         self._case = case
         self._answerer = answerer
-        self._answers = case.answers
 
     def rule_on(self, rule: Rule) -> Ruling:
         """Judge a rule's condition on every document that it applies to, or once if all its facts are of the stay."""
-        record = self._case.record
-        documents: Sequence[Document | None] = record.documents_of(*rule.applies_to)
+        documents: Sequence[Document | None] = self._case.documents_of(*rule.applies_to)
         if all(self._answerer.is_of_stay(name) for name in rule.fact_names):
-            has_page = "病案首页" in rule.applies_to and record.front_page is not None
+            has_page = "病案首页" in rule.applies_to and self._case.record.front_page is not None
             documents = documents[:1] or (None,) * has_page
         rulings = (self._rule_on_document(rule, document) for document in documents)
         return combine(rulings, none_reason=f"没有{'、'.join(rule.applies_to)}")
@@ -232,22 +234,21 @@ class _Questions:
         return False
 
     def _known(self, document: Document | None, names: Sequence[str]) -> dict[str, Answer]:
-        new = [name for name in names if self._key(document, name) not in self._answers]
-        if new:
-            self._keep(document, self._answerer.detect_all(self._case, document, new))
-        return {name: self._answers[self._key(document, name)] for name in names}
+        return {name: self._found(document, name) for name in names}
+
+    def _found(self, document: Document | None, name: str) -> Answer:
+        find = partial(self._answerer.detect, self._case, document, name)
+        return self._case.answer_once(name, find, None if self._answerer.is_of_stay(name) else document)
 
     def _asked(self, document: Document | None, names: Sequence[str]) -> dict[str, Answer]:
         of_stay, of_document = self._answerer.apart(names)
         asked = self._answerer.ask(self._case.reading(document), of_document) if document else {}
-        return self._keep(document, asked | self._answerer.ask_in_stay(self._case, of_stay))
-
-    def _keep(self, document: Document | None, answers: dict[str, Answer]) -> dict[str, Answer]:
-        self._answers.update({self._key(document, name): answer for name, answer in answers.items()})
-        return answers
-
-    def _key(self, document: Document | None, name: str) -> tuple[str, str]:
-        return ("" if document is None or self._answerer.is_of_stay(name) else document.id, name)
+        for name, answer in asked.items():
+            self._case.replace_answer(name, answer, document)
+        in_stay = self._answerer.ask_in_stay(self._case, of_stay)
+        for name, answer in in_stay.items():
+            self._case.replace_answer(name, answer)
+        return asked | in_stay
 
 
 def _values(answers: Mapping[str, Answer]) -> dict[str, Truth]:

@@ -9,9 +9,10 @@ from app.records.model import MedicalRecord
 
 
 class Rechecker:
-    """Checks successive versions of one record; of a document that is still the same, nothing is read anew.
+    """Checks successive versions of one record; a rule is judged anew only where it asks for a changed document.
 
-    The reports are those of ``Checker.check``. It keeps the last version, and is for one writer at a time.
+    The reports are those of ``Checker.check``. It keeps the last version, and is for one writer at a time. The checker
+    is one without a model: what a model failed to answer would not be asked again.
     """
 
     def __init__(self, checker: Checker) -> None:

@@ -20,7 +20,8 @@ def explain(parts: Parts, rule: Rule, finding: Finding, record: MedicalRecord) -
     document = record.documents_by_id.get(finding.document_id or "")
     facts = [parts.catalogue.facts[name] for name in rule.fact_names]
     answerer = FactAnswerer(parts.catalogue.facts, None, fact_prompts(), None)
-    answers = answerer.detect_all(Case(record), document, rule.fact_names)
+    case = Case(record)
+    answers = {f.name: answerer.detect(case, document, f.name) for f in facts if document or f.is_of_stay}
     return Explanation(
         applies_when=rule.applies_when,
         condition=rule.defect_when or "",

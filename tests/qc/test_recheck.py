@@ -1,5 +1,6 @@
 """A record checked again after an edit gets the report that a first check would give."""
 
+import re
 from collections.abc import Iterator
 
 import pytest
@@ -15,7 +16,10 @@ from app.records.readers import read_source
 from app.resources import ROOT
 from app.settings import Settings
 
-STAYS = sorted((ROOT / "examples").glob("*.json"))
+STAYS = [
+    *sorted((ROOT / "examples").glob("*.json")),
+    *sorted((ROOT / "eval" / "data" / "stays").glob("*.json")),
+]
 RECORDS = [read_source(stay).record for stay in STAYS]
 
 
@@ -36,7 +40,7 @@ def with_text(record: MedicalRecord, number: int, text: str) -> MedicalRecord:
 
 
 @given(data=st.data())
-@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
 def test_an_edit_is_judged_as_by_a_first_check(checker, data):
     record = data.draw(st.sampled_from(RECORDS))
     again = Rechecker(checker)
@@ -76,3 +80,31 @@ def test_a_reordered_record_is_judged_in_its_order(checker):
     again.check(RECORDS[2])
     turned = RECORDS[2].model_copy(update={"documents": RECORDS[2].documents[::-1]})
     assert told(again.check(turned)) == told(checker.check(turned))
+
+
+def test_rules_ask_the_case_for_documents():
+    """What is read past the case is not known to it, and a ruling on it would be kept when it changes."""
+    folders = [ROOT / "app" / "qc" / name for name in ("checks", "facts", "specialty")]
+    files = [file for folder in folders for file in folder.rglob("*.py")]
+    past = [
+        file.name
+        for file in files
+        if re.search(r"record\.documents|timeline\.(?:events|cons)", file.read_text())
+    ]
+    assert files
+    assert past == []
+
+
+@pytest.mark.parametrize("number", range(len(RECORDS)))
+def test_each_document_of_a_stay_edited_in_turn(checker, number):
+    record = RECORDS[number]
+    again = Rechecker(checker)
+    again.check(record)
+    for place, document in enumerate(record.documents):
+        half = len(document.text) // 2
+        record = with_text(
+            record,
+            place,
+            document.text[:half] + "\n患者否认药物过敏。左侧胸痛。" + document.text[half + 40 :],
+        )
+        assert told(again.check(record)) == told(checker.check(record))

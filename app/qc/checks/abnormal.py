@@ -92,7 +92,7 @@ class AbnormalUnhandled(Check, name="abnormal_unhandled"):
         """Judge each critical result, then each value that a note states."""
         critical = [r for r in case.record.lab_results or () if r.flag in self.flags and in_stay(case, r)]
         rulings = [self._rule_on_result(case, result, (*applies_to, *self.also_in)) for result in critical]
-        for document in case.record.documents_of(*applies_to):
+        for document in case.documents_of(*applies_to):
             rulings += self._rule_on_note(case, document, (*applies_to, *self.also_in))
         return combine(rulings, none_reason="没有重要异常结果")
 
@@ -233,7 +233,7 @@ class AbnormalWithoutDiagnosis(Check, name="abnormal_without_diagnosis"):
             return not_applicable("没有达到诊断阈值的检验")
         if any(re.search(implied.covered, half_width(name)) for name in names):
             return PASSED
-        if any(re.search(self.explained, case.reading(d).half) for d in case.record.documents or ()):
+        if any(re.search(self.explained, case.reading(d).half) for d in case.documents):
             return PASSED
         if not case.is_over:
             return not_applicable("患者在院，诊断尚可补充")
@@ -248,14 +248,14 @@ class AbnormalWithoutDiagnosis(Check, name="abnormal_without_diagnosis"):
 
 def _listed_names(case: Case, types: tuple[DocumentType, ...]) -> list[str]:
     names = [d.name for d in case.record.diagnoses or () if d.name]
-    for document in case.record.documents_of(*types):
+    for document in case.documents_of(*types):
         reading = case.reading(document)
         names += [s.body.of(document.text) for s in reading.sections if "诊断" in s.name]
     return [name for name in names if name.strip()]
 
 
 def _at_diagnoses(case: Case, types: tuple[DocumentType, ...], details: Mapping[str, object]) -> Hit:
-    for document in reversed(case.record.documents_of(*types)):
+    for document in reversed(case.documents_of(*types)):
         section = case.reading(document).section("出院诊断", "入院诊断", "初步诊断")
         if section:
             return Hit.at(document, section.heading, section=section.name, **details)

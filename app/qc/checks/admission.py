@@ -40,7 +40,7 @@ _EARLIER_STAY = regex(
 )
 
 
-class VitalSignsMissing(DocumentCheck, name="vital_signs_missing", reads_alone=True):
+class VitalSignsMissing(DocumentCheck, name="vital_signs_missing"):
     """A physical examination that lacks a vital sign, or gives it as blank or 0.
 
     Attributes:
@@ -77,7 +77,7 @@ def _is_given(asked: _Asked, signs: list[VitalSign], texts: list[str]) -> bool:
     return any(asked.unmeasurable.search(text) for text in texts)
 
 
-class SpecialtyExaminationMissing(DocumentCheck, name="specialty_examination_missing", reads_alone=True):
+class SpecialtyExaminationMissing(DocumentCheck, name="specialty_examination_missing"):
     """A note of a department that needs a specialty examination, without one.
 
     Attributes:

@@ -14,7 +14,7 @@ from app.qc.checks.base import Check
 from app.qc.ruling import PASSED, Hit, Ruling, combine, defect, not_applicable, undetermined
 from app.records.model import Document, DocumentType, Evidence, ExamReport, Span
 from app.text.assertion import Assertion, find_mentions
-from app.text.diagnoses import DiagnosisMention, agreeing, canonical, find_diagnoses, same_disease
+from app.text.diagnoses import agreeing, canonical, find_diagnoses, same_disease
 from app.text.operations import same_operation, split_operations
 from app.text.patterns import regex
 from app.text.sections import is_blank
@@ -37,22 +37,6 @@ class Named(NamedTuple):
         return (self.document.evidence(self.span),) if self.document and self.span else ()
 
 
-class DiagnosisLists:
-    """The diagnoses that the documents of one case list, each list read once."""
-
-    def __init__(self, case: Case) -> None:
-        self._case = case
-
-    def of(self, document: Document, body: Span) -> tuple[DiagnosisMention, ...]:
-        """The diagnoses listed in a stretch of a document."""
-        return self._case.reading(document).diagnoses(body)
-
-
-def diagnosis_lists(case: Case) -> DiagnosisLists:
-    """The lists of a case."""
-    return case.remembered(DiagnosisLists)
-
-
 def listed_diagnoses(case: Case, document: Document, sections: Iterable[str]) -> list[Named]:
     """The diagnoses that the first filled section of ``sections`` lists."""
     reading = case.reading(document)
@@ -61,7 +45,7 @@ def listed_diagnoses(case: Case, document: Document, sections: Iterable[str]) ->
         if found and found.name == name and found.body.start < found.body.end:
             return [
                 Named(mention.name, document, mention.span)
-                for mention in diagnosis_lists(case).of(document, found.body)
+                for mention in reading.diagnoses(found.body)
                 if canonical(mention.name)
             ]
     return []
@@ -95,7 +79,7 @@ class DiagnosesDisagree(Check, name="diagnoses_disagree"):
 
     def rule_on(self, case: Case, applies_to: tuple[DocumentType, ...]) -> Ruling:
         """Compare the first document of either kind that lists diagnoses."""
-        documents, others = case.record.documents_of(*applies_to), case.record.documents_of(*self.other_types)
+        documents, others = case.documents_of(*applies_to), case.documents_of(*self.other_types)
         if not documents or not others:
             return not_applicable("没有可以互相比对的两份文书")
         ours = next((named for d in documents if (named := listed_diagnoses(case, d, self.sections))), [])
@@ -127,7 +111,7 @@ class FrontPageDiagnosesDisagree(Check, name="front_page_diagnoses_disagree"):
         """Judge the first document that lists discharge diagnoses."""
         page = case.record.front_page
         main = (page.discharge_diagnosis_main or "").strip(" -—/") if page else ""
-        documents = case.record.documents_of(*applies_to)
+        documents = case.documents_of(*applies_to)
         if not documents:
             return not_applicable(f"没有{'、'.join(applies_to)}")
         if not main:
@@ -181,7 +165,7 @@ class PathologyDisagrees(Check, name="pathology_disagrees"):
         """Judge each pathology report against the discharge record."""
         if "exam_reports" not in case.record.delivered:
             return undetermined("未提供检查报告数据")
-        documents = case.record.documents_of(*applies_to)
+        documents = case.documents_of(*applies_to)
         reports = [r for r in case.record.exam_reports or () if "病理" in (r.modality or "") and r.impression]
         known = [r for r in reports if _reported_in_time(case, r)]
         if not documents or not known:
@@ -210,7 +194,7 @@ class DeathCausesDisagree(Check, name="death_causes_disagree"):
     def rule_on(self, case: Case, applies_to: tuple[DocumentType, ...]) -> Ruling:
         """Compare the causes first, then the diagnoses, of every document with the first."""
         stay = case.record.encounter
-        documents = case.record.documents_of(*applies_to)
+        documents = case.documents_of(*applies_to)
         died = stay.died_at or stay.disposition == "死亡"
         if not died and not any(d.kind in ("死亡记录", "死亡病例讨论记录") for d in documents):
             return not_applicable("患者未死亡")
@@ -254,7 +238,7 @@ class ConsentDisagrees(Check, name="consent_disagrees"):
     def rule_on(self, case: Case, applies_to: tuple[DocumentType, ...]) -> Ruling:
         """Judge each consent."""
         known = _all_diagnoses(case, applies_to)
-        consents = case.record.documents_of(*applies_to)
+        consents = case.documents_of(*applies_to)
         rulings = (self._judge(case, document, known) for document in consents)
         return combine(rulings, none_reason="没有知情同意书")
 
@@ -293,7 +277,7 @@ def _other_operation(case: Case, document: Document) -> Iterator[Hit]:
     mine = case.reading(document).section("拟施手术", "手术名称")
     if mine is None or mine.body.start == mine.body.end:
         return
-    for plan in case.record.documents_of("术前小结", "术前讨论记录"):
+    for plan in case.documents_of("术前小结", "术前讨论记录"):
         if document.refers_to and plan.refers_to and set(document.refers_to).isdisjoint(plan.refers_to):
             continue
         theirs = case.reading(plan).section("拟施手术", "手术方案")
@@ -315,7 +299,7 @@ def _plainly_other(mine: str, theirs: str) -> bool:
 def _all_diagnoses(case: Case, without: tuple[DocumentType, ...]) -> list[Named]:
     sections = (*ADMISSION_SECTIONS, *_REVISED, "术前诊断", "术中诊断", "目前诊断", "门诊诊断", "出院诊断")
     found: list[Named] = []
-    for document in case.record.documents or ():
+    for document in case.documents:
         if document.kind not in without:
             headed = {section.name for section in case.reading(document).sections}
             named = [name for name in sections if name in headed]
@@ -335,10 +319,10 @@ class RevisedDiagnosisLost(Check, name="revised_diagnosis_lost"):
         """Judge each revised diagnosis against the discharge record, else the front page."""
         final = [
             named
-            for d in case.record.documents_of("出院记录", "死亡记录")
+            for d in case.documents_of("出院记录", "死亡记录")
             for named in listed_diagnoses(case, d, ("出院诊断", "死亡诊断"))
         ] or _stage(case, "出院")
-        revised = [n for d in case.record.documents_of(*applies_to) for n in _revised(case, d)]
+        revised = [n for d in case.documents_of(*applies_to) for n in _revised(case, d)]
         if not revised:
             return not_applicable("病程中没有修正或补充诊断")
         if not final:

@@ -31,22 +31,9 @@ class _Known(NamedTuple):
     source: str
 
 
-class _Allergens:
-    """The allergies that the documents of one case affirm, each document read once."""
-
-    def __init__(self, case: Case) -> None:
-        self._case = case
-        self._found: dict[str, tuple[Allergen, ...]] = {}
-
-    def of(self, document: Document) -> tuple[Allergen, ...]:
-        if document.id not in self._found:
-            self._found[document.id] = find_allergens(self._case.reading(document))
-        return self._found[document.id]
-
-
 def allergens_of(case: Case, document: Document) -> tuple[Allergen, ...]:
     """The allergies that one document affirms."""
-    return case.remembered(_Allergens).of(document)
+    return case.reading(document).remembered(find_allergens)
 
 
 def _known_allergens(case: Case, documents: Iterable[Document]) -> Iterator[_Known]:
@@ -80,7 +67,7 @@ class AllergenOrdered(Check, name="allergen_ordered"):
 
     def rule_on(self, case: Case, applies_to: tuple[DocumentType, ...]) -> Ruling:
         """Judge each drug order."""
-        documents = sorted(case.record.documents_of(*applies_to), key=lambda d: applies_to.index(d.kind))
+        documents = sorted(case.documents_of(*applies_to), key=lambda d: applies_to.index(d.kind))
         known = list(_known_allergens(case, documents))
         if not known:
             if not documents and case.record.allergies is None:
@@ -118,7 +105,7 @@ def _first_of_each_drug(hits: Iterable[Hit]) -> Iterator[Hit]:
 
 
 def _is_justified(case: Case, allergen: _Known) -> bool:
-    for document in case.record.documents or ():
+    for document in case.documents:
         for match in _JUSTIFIED.finditer(case.reading(document).half):
             around = case.reading(document).half[max(0, match.start() - 40) : match.end() + 40]
             if _holds(around, allergen.related):
@@ -161,14 +148,14 @@ def _was_tested(case: Case) -> bool:
 
 
 def _has_result(case: Case, types: tuple[DocumentType, ...]) -> bool:
-    texts = [case.reading(d).half for d in case.record.documents_of(*types)]
+    texts = [case.reading(d).half for d in case.documents_of(*types)]
     texts += [half_width(order.content or "") for order in case.record.orders or ()]
     results = [r for r in case.record.lab_results or () if _SKIN_TEST.search(r.item or "") and r.value]
     return bool(results) or any(_TEST_RESULT.search(text) for text in texts)
 
 
 def _positive_tests(case: Case, types: tuple[DocumentType, ...]) -> Iterator[_Test]:
-    for document in case.record.documents_of(*types):
+    for document in case.documents_of(*types):
         for allergen in allergens_of(case, document):
             said = allergen.span.of(case.reading(document).half)
             if "皮试" in said:
@@ -212,7 +199,7 @@ class AllergiesContradict(Check, name="allergies_contradict"):
 
     def rule_on(self, case: Case, applies_to: tuple[DocumentType, ...]) -> Ruling:
         """Compare every denial with the allergens that were known when it was written."""
-        documents = case.record.documents_of(*applies_to)
+        documents = case.documents_of(*applies_to)
         known = list(_known_allergens(case, documents))
         page = case.record.front_page
         written = half_width((page.drug_allergy if page else None) or "").strip()

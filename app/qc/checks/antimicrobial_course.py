@@ -65,7 +65,7 @@ class AntimicrobialCourseUnexplained(Check, name="antimicrobial_course_unexplain
         named = [d.name for d in case.remembered(confirmed_diagnoses).last]
         if any(regex(self.special).search(name) for name in named):
             return not_applicable("特殊感染")
-        halves = [case.reading(d).half for d in case.record.documents_of(*applies_to)]
+        halves = [case.reading(d).half for d in case.documents_of(*applies_to)]
         if not halves:
             return undetermined("没有病程类文书")
         problems = []
@@ -129,7 +129,7 @@ class ProphylaxisProlonged(Check, name="prophylaxis_prolonged"):
         prolonged = next((g for g in about if g.until > limit), None)
         if prolonged is None:
             return PASSED if case.is_past(limit) or not about else not_yet(limit, "停用预防用药")
-        if any(regex(self.explained).search(case.reading(d).half) for d in case.record.documents_of(*types)):
+        if any(regex(self.explained).search(case.reading(d).half) for d in case.documents_of(*types)):
             return not_applicable("病程写有继续用药的理由")
         over = (prolonged.until - ended).total_seconds() / 3600
         details = {
@@ -148,7 +148,7 @@ def _is_clean(case: Case) -> bool | None:
         classes = [half_width(o.incision_class or "") for o in page.operations if o.incision_class]
         if classes:
             return all(each in _CLEAN_CLASSES for each in classes)
-    for document in case.record.documents_of("手术记录", "术前小结", "术后首次病程记录", "出院记录"):
+    for document in case.documents_of("手术记录", "术前小结", "术后首次病程记录", "出院记录"):
         half = case.reading(document).half
         if _OTHER_INCISION.search(half):
             return False

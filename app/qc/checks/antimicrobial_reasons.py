@@ -55,7 +55,7 @@ class AntimicrobialUnfounded(Check, name="antimicrobial_unfounded"):
             return not_applicable("手术、操作前后一天内起用，可能为预防用药")
         reach = timedelta(hours=self.hours)
         first, last = later(begun, -reach), later(begun, reach)
-        near = [d for d in case.record.documents_of(*types) if (w := written(d)) and first <= w <= last]
+        near = [d for d in case.documents_of(*types) if (w := written(d)) and first <= w <= last]
         if any(self._grounds.search(case.reading(d).half) for d in near):
             return PASSED
         if not case.is_past(last):

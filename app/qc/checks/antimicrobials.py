@@ -56,7 +56,7 @@ class CultureBeforeTreatment(Check, name="culture_before_treatment"):
             return undetermined(f"{drug.name}医嘱没有时间")
         if any(sent <= first for sent in self._sent(case)):
             return PASSED
-        notes = (case.reading(d).half for d in case.record.documents_of(*types))
+        notes = (case.reading(d).half for d in case.documents_of(*types))
         if any(word in note for note in notes for word in _EXPLAINED):
             return not_applicable("病程已说明未送检的原因或为预防用药")
         return defect(Hit(details={"drug": drug.name, "first": shown(first)}))

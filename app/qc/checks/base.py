@@ -1,6 +1,7 @@
 """The shape of a named check: a pydantic model whose fields are the parameters a rule gives."""
 
 from abc import ABC, abstractmethod
+from functools import partial
 from typing import ClassVar
 
 from pydantic import BaseModel, ConfigDict
@@ -32,29 +33,13 @@ class Check(BaseModel, ABC):
 
 
 class DocumentCheck(Check):
-    """A check that judges each document of the rule's types by itself.
-
-    Attributes:
-        reads_alone: whether it reads nothing of the other documents; its ruling then holds as long as this document
-            and the record's data are the same.
-    """
-
-    reads_alone: ClassVar[bool]
-
-    def __init_subclass__(cls, *, name: str = "", reads_alone: bool = False) -> None:
-        super().__init_subclass__(name=name)
-        cls.reads_alone = reads_alone
+    """A check that judges each document of the rule's types by itself."""
 
     def rule_on(self, case: Case, applies_to: tuple[DocumentType, ...]) -> Ruling:
         """Judge every document of the types and combine."""
-        documents = case.record.documents_of(*applies_to)
-        rulings = (self._ruling(case, document) for document in documents)
+        documents = case.documents_of(*applies_to)
+        rulings = (case.ruling_once(id(self), partial(self.rule_on_document, case, d), d) for d in documents)
         return combine(rulings, none_reason=f"没有{'、'.join(applies_to)}")
-
-    def _ruling(self, case: Case, document: Document) -> Ruling:
-        if not self.reads_alone:
-            return self.rule_on_document(case, document)
-        return case.ruling_once(document, self, lambda: self.rule_on_document(case, document))
 
     @abstractmethod
     def rule_on_document(self, case: Case, document: Document) -> Ruling:

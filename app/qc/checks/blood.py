@@ -38,7 +38,7 @@ class BloodGroupsDisagree(Check, name="blood_groups_disagree"):
     def rule_on(self, case: Case, applies_to: tuple[DocumentType, ...]) -> Ruling:
         """Compare everything that names a group with what most places name."""
         groups = [*_in_results(case), *_on_front_page(case)]
-        groups += [g for d in case.record.documents_of(*applies_to) for g in _in_document(case, d)]
+        groups += [g for d in case.documents_of(*applies_to) for g in _in_document(case, d)]
         if not groups:
             return undetermined("没有写血型") if _was_transfused(case) else not_applicable("没有查血型")
         hits = [hit for system in ("ABO", "RhD") for hit in _odd(system, groups)]
@@ -50,7 +50,7 @@ class BloodGroupsDisagree(Check, name="blood_groups_disagree"):
 
 
 def _was_transfused(case: Case) -> bool:
-    return bool(case.record.documents_of("输血记录"))
+    return bool(case.documents_of("输血记录"))
 
 
 def _in_results(case: Case) -> Iterator[_Group]:
@@ -151,7 +151,7 @@ class TransfusionDisagrees(Check, name="transfusion_disagrees"):
 
     def rule_on(self, case: Case, applies_to: tuple[DocumentType, ...]) -> Ruling:
         """Judge each transfusion record with its order."""
-        records = case.record.documents_of("输血记录")
+        records = case.documents_of("输血记录")
         orders = {o.id: o for o in case.record.orders or () if o.id and o.content}
         rulings = (self._judge(d, [orders[i] for i in d.refers_to or () if i in orders]) for d in records)
         return combine(rulings, none_reason="没有输血记录")

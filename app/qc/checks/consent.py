@@ -42,7 +42,7 @@ _ADULT_YEARS = 18
 def approved_by_institution(case: Case) -> bool:
     """Whether the record says that the institution's head approved instead of the patient (规范第十条)."""
     types = (*_CONSENTS, "抢救记录", *COURSE_TYPES)
-    return any(_BY_INSTITUTION.search(case.reading(d).half) for d in case.record.documents_of(*types))
+    return any(_BY_INSTITUTION.search(case.reading(d).half) for d in case.documents_of(*types))
 
 
 def patient_signatures(document: Document) -> tuple[Signature, ...]:
@@ -53,7 +53,7 @@ def patient_signatures(document: Document) -> tuple[Signature, ...]:
 def transfusions(case: Case) -> tuple[datetime | None, ...]:
     """When blood was given, by orders carried out, transfusion notes and procedures; ``None`` where unknown."""
     ordered = [o.executed_at for o in _blood_orders(case) if o.executed_at]
-    noted = [None for _ in case.record.documents_of("输血记录")] if not ordered else []
+    noted = [None for _ in case.documents_of("输血记录")] if not ordered else []
     during = [p.started_at for p in case.record.procedures or () if p.blood_units]
     return (*ordered, *noted, *during)
 
@@ -76,7 +76,7 @@ class TransfusionConsent(Check, name="transfusion_consent"):
         if not transfusions(case):
             waiting = any(_blood_orders(case))
             return undetermined("有输血医嘱而没有执行记录") if waiting else not_applicable("未输血")
-        documents = case.record.documents_of(*applies_to)
+        documents = case.documents_of(*applies_to)
         hits = [hit for document in documents if (hit := _lacking(case, document, self.elements))]
         if documents and len(hits) < len(documents):
             return PASSED
@@ -139,15 +139,15 @@ class TreatmentConsent(Check, name="treatment_consent"):
         return match.group() if match else None
 
     def _rule_on_procedure(self, case: Case, procedure: Procedure, types: tuple[DocumentType, ...]) -> Ruling:
-        documents = case.record.documents_of(*types)
+        documents = case.documents_of(*types)
         own = [d for d in documents if not d.refers_to or procedure.id in d.refers_to]
         if not own and (spoken := [d for d in documents if procedure.name and procedure.name in d.text]):
             own = spoken
         return self._rule_on_consents(case, own, procedure.name or "有创操作", types)
 
     def _rule_on_order(self, case: Case, term: str, types: tuple[DocumentType, ...]) -> Ruling:
-        own = [d for d in case.record.documents_of(*types) if term in d.text or term in (d.title or "")]
-        if not own and (covered := case.record.documents_of("手术知情同意书")):
+        own = [d for d in case.documents_of(*types) if term in d.text or term in (d.title or "")]
+        if not own and (covered := case.documents_of("手术知情同意书")):
             own = [d for d in covered if term in d.text]
         return self._rule_on_consents(case, own, term, types)
 
@@ -177,7 +177,7 @@ class SignedByAnother(DocumentCheck, name="signed_by_another"):
         if case.age_years is not None and case.age_years < _ADULT_YEARS:
             return not_applicable("未成年人")
         names = [s.name for s in signers if s.name]
-        papers = case.record.documents_of("授权委托书")
+        papers = case.documents_of("授权委托书")
         if any(name in paper.text or name in self._empowered(paper) for paper in papers for name in names):
             return PASSED
         if any("*" in name for name in names):
@@ -188,7 +188,7 @@ class SignedByAnother(DocumentCheck, name="signed_by_another"):
         return {s.name for s in paper.signatures or () if s.role == "授权委托人"}
 
     def _rule_on_capacity(self, case: Case, document: Document, names: list[str], empowered: bool) -> Ruling:
-        written = [case.reading(d).half for d in case.record.documents or () if d.kind != "授权委托书"]
+        written = [case.reading(d).half for d in case.documents if d.kind != "授权委托书"]
         if any(_PROTECTIVE.search(half) for half in written):
             return not_applicable("按保护性医疗向近亲属告知")
         if any(_NOT_AWAKE.search(half) for half in written) or not any(
@@ -248,7 +248,7 @@ class CriticalNotice(Check, name="critical_notice"):
 
     def rule_on(self, case: Case, applies_to: tuple[DocumentType, ...]) -> Ruling:
         """Judge the record."""
-        documents = case.record.documents_of(*applies_to)
+        documents = case.documents_of(*applies_to)
         hits = [hit for document in documents if (hit := _lacking(case, document, self.elements))]
         if hits:
             return defect(*hits)
@@ -275,7 +275,7 @@ class ConsentLate(Check, name="consent_late"):
         given = [moment for moment in transfusions(case) if moment]
         rulings = (
             self._rule_on_document(case, document, theatre, given)
-            for document in case.record.documents_of(*applies_to)
+            for document in case.documents_of(*applies_to)
         )
         ruling = combine(rulings, none_reason="没有可判的同意书")
         if ruling.outcome == "defect" and approved_by_institution(case):
@@ -354,7 +354,7 @@ class WithdrawalUnsigned(Check, name="withdrawal_unsigned"):
         against_advice = case.record.encounter.disposition == "非医嘱离院"
         if not against_advice and not mentions:
             return not_applicable("没有自动出院或放弃治疗")
-        if any(self._is_signed_paper(case, document) for document in case.record.documents or ()):
+        if any(self._is_signed_paper(case, document) for document in case.documents):
             return PASSED
         what = (
             "离院方式为非医嘱离院"
@@ -365,7 +365,7 @@ class WithdrawalUnsigned(Check, name="withdrawal_unsigned"):
         return defect(Hit(evidence[0].document_id if evidence else None, None, evidence, {"what": what}))
 
     def _mentions(self, case: Case) -> Iterator[tuple[Document, Span]]:
-        for document in case.record.documents_of(*self.course_types):
+        for document in case.documents_of(*self.course_types):
             for mention in find_mentions(document.text, _WITHDRAWAL):
                 before = document.text[max(0, mention.span.start - 4) : mention.span.start]
                 if mention.assertion is Assertion.PRESENT and not _NOT_BEFORE.search(before):
@@ -386,7 +386,7 @@ class AutopsyOpinionMissing(Check, name="autopsy_opinion_missing"):
         stay = case.record.encounter
         if stay.died_at is None and stay.disposition != "死亡":
             return not_applicable("未死亡")
-        for document in case.record.documents or ():
+        for document in case.documents:
             half = case.reading(document).half
             if _AUTOPSY.search((document.title or "") + half) and is_signed_for_patient(document, half):
                 return PASSED
@@ -412,7 +412,7 @@ class ListedItemsUnconsented(Check, name="listed_items_unconsented"):
             return not_applicable("没有使用清单内的自费项目")
         signed = [
             case.reading(d).half
-            for d in case.record.documents or ()
+            for d in case.documents
             if d.kind in (*applies_to, "其他") and is_signed_for_patient(d, case.reading(d).half)
         ]
         missing = [item for item in used if not any(item in half for half in signed)]

@@ -33,7 +33,7 @@ class ConsultationMissing(Check, name="consultation_missing"):
 
     def rule_on(self, case: Case, applies_to: tuple[DocumentType, ...]) -> Ruling:
         """Judge each consultation order and combine."""
-        ordered = [consultation for consultation in case.timeline.consultations if consultation.order]
+        ordered = [consultation for consultation in case.consultations if consultation.order]
         return combine(
             (self._rule_on_order(case, each) for each in ordered), none_reason="没有有效的会诊医嘱"
         )
@@ -69,7 +69,7 @@ class ConsultationDeadline(Check, name="consultation_deadline"):
         return combine(self._rulings(case), none_reason="没有普通会诊的记录")
 
     def _rulings(self, case: Case) -> Iterator[Ruling]:
-        for consultation in case.timeline.consultations:
+        for consultation in case.consultations:
             document = consultation.document
             if document is None:
                 continue
@@ -99,7 +99,7 @@ class UrgentConsultationLate(Check, name="urgent_consultation_late"):
 
     def rule_on(self, case: Case, applies_to: tuple[DocumentType, ...]) -> Ruling:
         """Judge each urgent consultation record and combine."""
-        urgent = [c for c in case.timeline.consultations if c.document is not None and c.is_urgent]
+        urgent = [c for c in case.consultations if c.document is not None and c.is_urgent]
         rulings = (self._rule_on_record(case, c, c.document) for c in urgent if c.document is not None)
         return combine(rulings, none_reason="没有急会诊的记录")
 

@@ -60,7 +60,7 @@ class DischargeStateContradicted(Check, name="discharge_state_contradicted"):
 
     def rule_on(self, case: Case, applies_to: tuple[DocumentType, ...]) -> Ruling:
         """Judge the discharge record against the last note before discharge."""
-        documents = case.record.documents_of(*applies_to)
+        documents = case.documents_of(*applies_to)
         if not documents:
             return not_applicable(f"没有{'、'.join(applies_to)}")
         reading = case.reading(documents[0])
@@ -178,7 +178,7 @@ _ITEMS_BEFORE = regex(
 _TOTAL_ONLY = regex(r"(?:评分|量表)?\s*[:为得]?\s*(?P<total>\d{1,3})\s*分")
 
 
-class ScoreSumWrong(DocumentCheck, name="score_sum_wrong", reads_alone=True):
+class ScoreSumWrong(DocumentCheck, name="score_sum_wrong"):
     """The total of a scale is not the sum of the items written with it, or lies outside the scale.
 
     Items are judged only where every one of them carries its points.

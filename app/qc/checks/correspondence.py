@@ -47,7 +47,7 @@ def written(document: Document) -> datetime | None:
 
 def notes_from(case: Case, types: tuple[DocumentType, ...], moment: datetime) -> list[Document]:
     """The documents of the types finished at or after a moment, in order."""
-    dated = [(w, d) for d in case.record.documents_of(*types) if (w := written(d)) and w >= moment]
+    dated = [(w, d) for d in case.documents_of(*types) if (w := written(d)) and w >= moment]
     return [document for _, document in sorted(dated, key=lambda pair: pair[0])]
 
 
@@ -167,7 +167,7 @@ class ReportNotDiscussed(Check, name="report_not_discussed"):
         due, ended = later(executed, timedelta(hours=self.due_hours)), case.ended_at
         if ended is None or ended < due:
             return not_applicable("报告未到时限")
-        for document in case.record.documents or ():
+        for document in case.documents:
             half = case.reading(document).half
             for mention in find_examinations(half, kind):
                 sentence = sentence_around(half, mention.span)
@@ -217,11 +217,7 @@ def _repeats_finding(case: Case, half: str, report: ExamReport) -> bool:
     ]
     if not phrases or report.reported_at is None:
         return False
-    earlier = [
-        case.reading(d).half
-        for d in case.record.documents or ()
-        if (w := written(d)) and w < report.reported_at
-    ]
+    earlier = [case.reading(d).half for d in case.documents if (w := written(d)) and w < report.reported_at]
     return any(all(phrase not in text for text in earlier) for phrase in phrases)
 
 
@@ -240,7 +236,7 @@ class PathologyUnmatched(ReportNotDiscussed, name="pathology_unmatched"):
     def rule_on(self, case: Case, applies_to: tuple[DocumentType, ...]) -> Ruling:
         """Judge the reports, then the specimens without one."""
         ruling = super().rule_on(case, applies_to)
-        records = case.record.documents_of(*self.taken_in)
+        records = case.documents_of(*self.taken_in)
         reports = list(self._reports(case))
         if reports and records and not any(_SPECIMEN.search(case.reading(d).half) for d in records):
             details = {"report": "病理报告", "problem": "手术（操作）记录没有写取材送检"}
@@ -250,7 +246,7 @@ class PathologyUnmatched(ReportNotDiscussed, name="pathology_unmatched"):
         return ruling
 
     def _unreported(self, case: Case, records: tuple[Document, ...]) -> Iterator[Ruling]:
-        told = [case.reading(d).half for d in case.record.documents_of(*self.told_in)]
+        told = [case.reading(d).half for d in case.documents_of(*self.told_in)]
         for document in records:
             half = case.reading(document).half
             match = _SENT.search(half)
@@ -316,7 +312,7 @@ class ExaminationUnreported(Check, name="examination_unreported"):
     def rule_on(self, case: Case, applies_to: tuple[DocumentType, ...]) -> Ruling:
         """Judge each note."""
         reported = {report.modality for report in case.record.exam_reports or ()}
-        documents = case.record.documents_of(*applies_to)
+        documents = case.documents_of(*applies_to)
         if not documents:
             return not_applicable(f"没有{'、'.join(applies_to)}")
         hits = [

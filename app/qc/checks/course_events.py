@@ -46,7 +46,7 @@ class AssessmentMissing(Check, name="assessment_missing"):
 
     def rule_on(self, case: Case, applies_to: tuple[DocumentType, ...]) -> Ruling:
         """Judge all documents of the types together."""
-        documents = case.record.documents_of(*applies_to)
+        documents = case.documents_of(*applies_to)
         if not documents:
             return not_applicable(f"没有{'、'.join(applies_to)}")
         texts = {d.id: case.reading(d).half for d in documents}
@@ -139,7 +139,7 @@ class HardCaseUndiscussed(Check, name="hard_case_undiscussed"):
         occasion = self._reoperation(case, applies_to) or self._open_diagnosis(case)
         if occasion is None:
             return not_applicable("没有应讨论的疑难情形")
-        documents = case.record.documents or ()
+        documents = case.documents
         if any(d.kind == "疑难病例讨论记录" for d in documents):
             return PASSED
         if any(re.search(self.discussed, case.reading(d).half) for d in documents):
@@ -149,7 +149,7 @@ class HardCaseUndiscussed(Check, name="hard_case_undiscussed"):
     def _reoperation(self, case: Case, types: tuple[DocumentType, ...]) -> Hit | None:
         if len(case.record.procedures or ()) < 2:
             return None
-        for document in case.record.documents_of(*types):
+        for document in case.documents_of(*types):
             for match in re.finditer(self.unplanned, case.reading(document).half):
                 span = Span(*match.span())
                 if assertion_at(document.text, span) is Assertion.PRESENT:
@@ -261,7 +261,7 @@ class SecondOperationUnexplained(Check, name="second_operation_unexplained"):
         notes: list[Document] = [
             n for n in notes_from(case, types, before.started_at) if (w := written(n)) and w <= limit
         ]
-        early = [n for n in case.record.documents_of(*types) if n not in notes]
+        early = [n for n in case.documents_of(*types) if n not in notes]
         if any(re.search(self.words, case.reading(note).half) for note in (*notes, *early)):
             return PASSED
         if not notes:
@@ -286,7 +286,7 @@ class NotesSayNothing(Check, name="notes_say_nothing"):
     def rule_on(self, case: Case, applies_to: tuple[DocumentType, ...]) -> Ruling:
         """Judge the notes in order of time."""
         notes = sorted(
-            (d for d in case.record.documents_of(*applies_to) if written(d) and d.text.strip()),
+            (d for d in case.documents_of(*applies_to) if written(d) and d.text.strip()),
             key=lambda d: written(d),  # type: ignore[arg-type,return-value]
         )
         if len(notes) < self.in_a_row:
@@ -327,7 +327,7 @@ class TellingUnrecorded(Check, name="telling_unrecorded"):
         events = list(self._events(case))
         if not events:
             return not_applicable("没有需告知患方的重要事项")
-        documents = [d for d in case.record.documents_of(*applies_to) if d.text.strip()]
+        documents = [d for d in case.documents_of(*applies_to) if d.text.strip()]
         if not documents:
             return undetermined(f"没有{'、'.join(applies_to[:2])}等文书")
         if not case.is_over:

@@ -54,7 +54,7 @@ class Deadline(Check, name="deadline"):
 
     def rule_on(self, case: Case, applies_to: tuple[DocumentType, ...]) -> Ruling:
         """Judge the record."""
-        documents = case.record.documents_of(*applies_to)
+        documents = case.documents_of(*applies_to)
         start = case.moment_of(self.after)
         if not documents:
             return awaited(case, start, self.limit_hours, "或".join(applies_to))
@@ -158,7 +158,7 @@ class ShortStayNote(Check, name="short_stay_note"):
 
     def rule_on(self, case: Case, applies_to: tuple[DocumentType, ...]) -> Ruling:
         """Judge each document and combine."""
-        documents = case.record.documents_of(*applies_to)
+        documents = case.documents_of(*applies_to)
         rulings = (self._rule_on_document(case, document) for document in documents)
         return combine(rulings, none_reason=f"没有{'、'.join(applies_to)}")
 
@@ -169,7 +169,7 @@ class ShortStayNote(Check, name="short_stay_note"):
             return undetermined(f"未提供{title}时间")
         limit = timedelta(hours=self.limit_hours)
         name = document.title or document.kind
-        if admitted and ended - admitted >= limit and not case.record.documents_of(*self.full_types):
+        if admitted and ended - admitted >= limit and not case.documents_of(*self.full_types):
             stay = elapsed_text(ended - admitted)
             problem = f"入院至{title}已有{stay}，不能用{document.kind}代替{'、'.join(self.full_types)}"
             return defect(Hit.at(document, document=name, problem=problem))

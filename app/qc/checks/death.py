@@ -24,7 +24,7 @@ class DeathDiscussion(Check, name="death_discussion"):
             is_dead = stay.disposition == "死亡"
             return undetermined("未提供死亡时间") if is_dead else not_applicable("未死亡")
         limit = later(stay.died_at, _WEEK)
-        held = [d.event_at or d.completed_at for d in case.record.documents_of(*applies_to)]
+        held = [d.event_at or d.completed_at for d in case.documents_of(*applies_to)]
         if None in held:
             return undetermined("死亡病例讨论没有时间")
         first = min((moment for moment in held if moment), default=None)
@@ -34,9 +34,7 @@ class DeathDiscussion(Check, name="death_discussion"):
             return defect(Hit(details={"died": shown(stay.died_at), "problem": "没有死亡病例讨论记录"}))
         if first <= limit:
             return PASSED
-        document = min(
-            case.record.documents_of(*applies_to), key=lambda d: d.event_at or d.completed_at or limit
-        )
+        document = min(case.documents_of(*applies_to), key=lambda d: d.event_at or d.completed_at or limit)
         return defect(Hit.at(document, died=shown(stay.died_at), problem=f"讨论在{shown(first)}"))
 
 
@@ -62,7 +60,7 @@ class AutopsyDiscussion(Check, name="autopsy_discussion"):
 
     def _rule_on(self, case: Case, reported: datetime, types: tuple[DocumentType, ...]) -> Ruling:
         limit = later(reported, _WEEK)
-        held = [d.event_at or d.completed_at for d in case.record.documents_of(*types)]
+        held = [d.event_at or d.completed_at for d in case.documents_of(*types)]
         if any(moment and reported <= moment <= limit for moment in held):
             return PASSED
         if None in held:

@@ -74,7 +74,7 @@ class PostpartumHaemorrhageUntold(Check, name="postpartum_haemorrhage_untold"):
         limit = self.caesarean_from if birth[1] else self.vaginal_from
         losses = [
             (int(m["amount"]), d, Span(*m.span()))
-            for d in case.record.documents_of(*applies_to)
+            for d in case.documents_of(*applies_to)
             for m in _LOSS.finditer(case.reading(d).half)
             if not _is_earlier(case.reading(d).half, m)
         ]
@@ -84,7 +84,7 @@ class PostpartumHaemorrhageUntold(Check, name="postpartum_haemorrhage_untold"):
         if amount < limit:
             return not_applicable("出血量未达产后出血标准")
         told, handled = self._patterns
-        texts = [case.reading(d).half for d in case.record.documents or ()]
+        texts = [case.reading(d).half for d in case.documents]
         lacking = [
             what
             for what, pattern in (("产后出血的诊断", told), ("原因和处理", handled))
@@ -110,7 +110,7 @@ class NewbornContradicted(Check, name="newborn_contradicted"):
         """Compare the documents and the front page of a delivery."""
         if gave_birth(case) is None:
             return not_applicable("不是分娩住院")
-        documents = case.record.documents_of(*applies_to)
+        documents = case.documents_of(*applies_to)
         if any(_SEVERAL.search(case.reading(d).half) for d in documents):
             return not_applicable("多胎或死胎")
         told = [*_on_page(case), *(t for d in documents for t in _told_in(case, d))]

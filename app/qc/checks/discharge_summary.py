@@ -67,13 +67,13 @@ class DischargeOmits(DocumentCheck, name="discharge_omits"):
                 and not _PATHOLOGY.search(half)
             ):
                 yield "病理结果"
-        transfused = record.documents_of("输血记录") or any(
+        transfused = case.documents_of("输血记录") or any(
             _BLOOD_ORDER.search(o.content or "") and o.executed_at and not is_cancelled(o)
             for o in record.orders or ()
         )
         if transfused and not _TRANSFUSED.search(half):
             yield "输血"
-        if record.documents_of("抢救记录") and not _RESUSCITATED.search(half):
+        if case.documents_of("抢救记录") and not _RESUSCITATED.search(half):
             yield "抢救"
 
 

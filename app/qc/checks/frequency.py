@@ -29,11 +29,11 @@ class _CourseCheck(Check):
     def _notes(self, case: Case) -> tuple[Document, ...]:
         if not self.also:
             return case.course_documents
-        more = (d for d in case.record.documents_of(*self.also) if d.completed_at or d.event_at)
+        more = (d for d in case.documents_of(*self.also) if d.completed_at or d.event_at)
         return tuple(sorted((*case.course_documents, *more), key=course_moment))
 
     def _all_are_timed(self, case: Case) -> bool:
-        return len(self._notes(case)) == len(case.record.documents_of(*COURSE_TYPES, *self.also))
+        return len(self._notes(case)) == len(case.documents_of(*COURSE_TYPES, *self.also))
 
 
 class CourseGap(_CourseCheck, name="course_gap"):
@@ -226,7 +226,7 @@ class DocumentInterval(Check, name="document_interval"):
         admitted, end = case.record.encounter.admitted_at, case.ended_at or case.as_of
         if admitted is None or end is None:
             return undetermined("未提供入院时间")
-        documents = case.record.documents_of(*applies_to)
+        documents = case.documents_of(*applies_to)
         written = sorted(m for d in documents if (m := d.completed_at or d.event_at))
         marks = [admitted, *(m for m in written if admitted < m < end)]
         gaps = [(a, b) for a, b in pairwise([*marks, end]) if self._is_long(a, b)]

@@ -24,6 +24,7 @@ _NAMED_UNDELIVERED = 5
 
 def front_page_of(case: Case) -> FrontPageView:
     """The front page of a case; use with ``case.remembered``."""
+    case.asks_for("病案首页")
     return FrontPageView(case.record)
 
 
@@ -72,7 +73,7 @@ class FrontPageMissing(Check, name="front_page_missing"):
     def rule_on(self, case: Case, applies_to: tuple[DocumentType, ...]) -> Ruling:
         """Judge the record."""
         page = case.record.front_page
-        if case.record.documents_of(*applies_to):
+        if case.documents_of(*applies_to):
             return PASSED
         if page is not None and not case.remembered(front_page_of).is_blank:
             return PASSED

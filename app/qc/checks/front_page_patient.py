@@ -239,7 +239,7 @@ class AdmissionNoteDiffers(PageCheck, name="admission_note_differs"):
             ("ethnicity", "民族"),
             ("occupation", "职业"),
         )
-        for document in case.record.documents_of(*_ADMISSION)[:1]:
+        for document in case.documents_of(*_ADMISSION)[:1]:
             reading = case.reading(document)
             for key, name in sections:
                 entry, section = page.entry(key), reading.section(name)

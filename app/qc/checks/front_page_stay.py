@@ -119,7 +119,7 @@ class DeathTimeDiffers(PageCheck, name="death_time_differs"):
         return defect(with_evidence(hit, *_label(case, note, "死亡日期")))
 
     def _death(self, case: Case) -> tuple[datetime | None, Document | None]:
-        note = next(iter(case.record.documents_of(*_DEATH_TYPES[:2])), None)
+        note = next(iter(case.documents_of(*_DEATH_TYPES[:2])), None)
         return case.record.encounter.died_at or (note.event_at if note else None), note
 
 
@@ -183,12 +183,12 @@ class DispositionContradicted(PageCheck, name="disposition_contradicted"):
             hits = [page_hit(page, "disposition", written=written, other=f"出院登记为{stay.disposition}")]
         if hits:
             return defect(hits[0])
-        closing = case.record.documents_of(*_DEATH_TYPES, *_DISCHARGE_TYPES)
+        closing = case.documents_of(*_DEATH_TYPES, *_DISCHARGE_TYPES)
         return PASSED if closing else undetermined("没有出院记录或死亡记录可以比对")
 
     def _on_death(self, case: Case, page: FrontPageView, written: str) -> Iterator[Hit]:
-        notes = case.record.documents_of(*_DEATH_TYPES)
-        closed = case.record.documents_of(*_DISCHARGE_TYPES)
+        notes = case.documents_of(*_DEATH_TYPES)
+        closed = case.documents_of(*_DISCHARGE_TYPES)
         if written != "死亡" and (notes or case.record.encounter.died_at):
             other = f"病历有{notes[0].kind}" if notes else "患者已死亡"
             hit = page_hit(page, "disposition", written=written, other=other)
@@ -213,7 +213,7 @@ class DispositionContradicted(PageCheck, name="disposition_contradicted"):
                         yield with_evidence(hit, document.evidence(span))
 
     def _last_notes(self, case: Case) -> Iterator[Document]:
-        yield from case.record.documents_of(*_DISCHARGE_TYPES)
+        yield from case.documents_of(*_DISCHARGE_TYPES)
         end = case.ended_at
         for document in case.course_documents if end else ():
             done = document.completed_at
@@ -260,7 +260,7 @@ class ReadmissionPlanContradicted(PageCheck, name="readmission_plan_contradicted
             if not purpose.is_delivered:
                 return undetermined("首页未提供再住院目的")
             return defect(page_hit(page, plan.item.key, problem="填“有”而没有写目的"))
-        for document in case.record.documents_of(*_DISCHARGE_TYPES):
+        for document in case.documents_of(*_DISCHARGE_TYPES):
             if span := self._told(case, document):
                 problem = f"填“无”，而{document.title or document.kind}写“{span.of(document.text)}”"
                 hit = page_hit(page, plan.item.key, problem=problem)
@@ -387,7 +387,7 @@ class RescueCountDiffers(PageCheck, name="rescue_count_differs"):
             return not_applicable("首页没有抢救次数栏")
         if not entry.text or (entry.says and entry.number is None):
             return undetermined("抢救次数为空或不可读")
-        count, records = entry.number or 0, case.record.documents_of("抢救记录")
+        count, records = entry.number or 0, case.documents_of("抢救记录")
         if success.number is not None and success.number > count:
             problem = f"抢救成功{success.number:g}次，抢救{count:g}次"
             return defect(page_hit(page, "rescue_success_count", "rescue_count", problem=problem))

@@ -85,7 +85,7 @@ def _is_malignant(words: str) -> bool | None:
 
 
 def _told_in_operation(case: Case) -> tuple[Document, str] | None:
-    for document in case.record.documents_of("手术记录"):
+    for document in case.documents_of("手术记录"):
         match = _FROZEN_TOLD.search(case.reading(document).half)
         if match and _is_malignant(match.group()) is not None:
             return document, match.group()

@@ -62,7 +62,7 @@ class HandoverNote(_SidedNote, name="handover_note"):
 
     def rule_on(self, case: Case, applies_to: tuple[DocumentType, ...]) -> Ruling:
         """Judge the record."""
-        notes = case.record.documents_of(*applies_to)
+        notes = case.documents_of(*applies_to)
         if not notes:
             return _without_notes(case)
         mine = [note for note in notes if is_of_side(note, self.side)]
@@ -83,7 +83,7 @@ class HandoverNote(_SidedNote, name="handover_note"):
 
 def _without_notes(case: Case) -> Ruling:
     """One author of all course notes means one attending physician; several may be on duty."""
-    notes = case.record.documents_of("首次病程记录", "日常病程记录", "上级医师查房记录")
+    notes = case.documents_of("首次病程记录", "日常病程记录", "上级医师查房记录")
     authors = {note.author.name if note.author else None for note in notes}
     if len(authors) == 1 and None not in authors:
         return not_applicable("病程均由同一医师书写，经治医师未变更")
@@ -103,7 +103,7 @@ class TransferNote(_SidedNote, name="transfer_note"):
         transfers = case.record.encounter.transfers
         if transfers is None:
             return undetermined("未提供转科信息")
-        notes = [d for d in case.record.documents_of(*applies_to) if is_of_side(d, self.side)]
+        notes = [d for d in case.documents_of(*applies_to) if is_of_side(d, self.side)]
         return combine(self._rulings(case, transfers, notes), none_reason="没有转科")
 
     def _rulings(

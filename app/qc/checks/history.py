@@ -96,12 +96,12 @@ class HistoryContradicted(Check, name="history_contradicted"):
 
     def rule_on(self, case: Case, applies_to: tuple[DocumentType, ...]) -> Ruling:
         """Compare every denial with what the documents affirm."""
-        documents = [d for d in case.record.documents_of(*applies_to) if not _is_earlier(case, d)]
+        documents = [d for d in case.documents_of(*applies_to) if not _is_earlier(case, d)]
         if not documents:
             return not_applicable(f"没有{'、'.join(applies_to)}")
         sources: Sequence[Document] = documents
         if self.earlier_stays:
-            sources = [d for d in case.record.documents or () if _is_earlier(case, d)]
+            sources = [d for d in case.documents if _is_earlier(case, d)]
             if not sources:
                 return undetermined("未提供既往住院资料")
         if (

@@ -47,7 +47,7 @@ def _called() -> re.Pattern[str]:
     return regex(rf"患者(?!{is_relative})(?P<name>[\u4e00-\u9fff]{{2,3}})[,:](?=[男女]|\d{{1,3}}岁)")
 
 
-class PatientMismatch(DocumentCheck, name="patient_mismatch", reads_alone=True):
+class PatientMismatch(DocumentCheck, name="patient_mismatch"):
     """A document states another name, sex or age than the patient's.
 
     Only the header and the opening of the narrative count; an age may differ by one year.
@@ -133,7 +133,7 @@ class SexMismatch(Check, name="sex_mismatch"):
         return defect(*hits) if hits else PASSED
 
 
-class OtherSexContent(DocumentCheck, name="other_sex_content", reads_alone=True):
+class OtherSexContent(DocumentCheck, name="other_sex_content"):
     """A document that describes in the patient what only the other sex has; relatives do not count."""
 
     def rule_on_document(self, case: Case, document: Document) -> Ruling:
@@ -180,7 +180,7 @@ class AgeMismatch(Check, name="age_mismatch"):
         problems = [*self._diagnoses(case, age), *self._social(case, age, applies_to)]
         if problems:
             return defect(*problems)
-        judged = case.record.diagnoses is not None or case.record.documents_of(*applies_to)
+        judged = case.record.diagnoses is not None or case.documents_of(*applies_to)
         return PASSED if judged else undetermined("未提供诊断和文书")
 
     def _diagnoses(self, case: Case, age: float) -> Iterator[Hit]:
@@ -193,7 +193,7 @@ class AgeMismatch(Check, name="age_mismatch"):
                 yield Hit(details={"problem": f"{age:.0f}岁患者的诊断“{name}”只用于{stage}"})
 
     def _social(self, case: Case, age: float, types: tuple[DocumentType, ...]) -> Iterator[Hit]:
-        for document in case.record.documents_of(*types):
+        for document in case.documents_of(*types):
             reading = case.reading(document)
             for name, pattern, limit in (("婚姻状况", "已婚|离婚|丧偶", 14.0), ("职业", "退休|离休", 35.0)):
                 section = reading.section(name)
@@ -244,7 +244,7 @@ class MarriageContradicted(Check, name="marriage_contradicted"):
     def _states(
         self, case: Case, types: tuple[DocumentType, ...]
     ) -> Iterator[tuple[str, Marriage, Evidence | None]]:
-        for document in case.record.documents_of(*types):
+        for document in case.documents_of(*types):
             reading = case.reading(document)
             section = reading.section("婚姻状况")
             state = section and _marriage(section.body.of(reading.half))
@@ -268,7 +268,7 @@ class MarriageContradicted(Check, name="marriage_contradicted"):
         self, case: Case, types: tuple[DocumentType, ...], states: list[tuple[str, Marriage, Evidence | None]]
     ) -> Iterator[Hit]:
         where, state, stated = states[0]
-        for document in case.record.documents_of(*types):
+        for document in case.documents_of(*types):
             reading = case.reading(document)
             section = reading.section("婚育史")
             if section is None or is_blank(section.body.of(document.text)):
@@ -304,7 +304,7 @@ class OtherPatientNamed(Check, name="other_patient_named"):
 
     def rule_on(self, case: Case, applies_to: tuple[DocumentType, ...]) -> Ruling:
         """Judge the record."""
-        documents = [d for d in case.record.documents or () if not applies_to or d.kind in applies_to]
+        documents = [d for d in case.documents if not applies_to or d.kind in applies_to]
         hits = [*self._numbers(case, documents), *self._names(case, documents)]
         return defect(*hits) if hits else PASSED
 

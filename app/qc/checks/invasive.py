@@ -66,15 +66,15 @@ class InvasiveRecordMissing(ProcedureDocument, name="invasive_record_missing"):
     def _is_recorded(
         self, case: Case, order: Order, deed: str, moment: datetime, types: tuple[DocumentType, ...]
     ) -> bool:
-        records = case.record.documents_of(*types)
+        records = case.documents_of(*types)
         if any(_is_near(d, moment) or (order.id and order.id in (d.refers_to or ())) for d in records):
             return True
-        notes = case.record.documents_of(*COURSE_TYPES, "护理记录")
+        notes = case.documents_of(*COURSE_TYPES, "护理记录")
         return any(deed in d.text for d in notes if _is_near(d, moment))
 
     def _is_told(self, case: Case, session: Session) -> bool:
         names = [p.name for p in session.procedures if p.name]
-        notes = [d for d in case.record.documents_of(*self.told_in) if _is_near(d, self._bound(session))]
+        notes = [d for d in case.documents_of(*self.told_in) if _is_near(d, self._bound(session))]
         return bool(names) and all(any(name in d.text for d in notes) for name in names)
 
 

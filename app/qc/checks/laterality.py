@@ -12,7 +12,6 @@ from functools import cache
 from typing import Literal, NamedTuple
 
 from app.qc.case import Case
-from app.qc.checks.agreement import diagnosis_lists
 from app.qc.checks.base import Check
 from app.qc.ruling import PASSED, Hit, Ruling, combine, defect, not_applicable, undetermined
 from app.records.model import Document, DocumentType, ExamReport, Procedure, Span
@@ -81,7 +80,7 @@ class LateralityContradicted(Check, name="laterality_contradicted"):
 
     def rule_on(self, case: Case, applies_to: tuple[DocumentType, ...]) -> Ruling:
         """Compare the claims of all documents, reports and procedures."""
-        documents = case.record.documents_of(*applies_to)
+        documents = case.documents_of(*applies_to)
         claims = [claim for document in documents for claim in _claims(case, document)]
         claims += [claim for report in case.record.exam_reports or () for claim in _report_claims(report)]
         hits = [*_operation_hits(case, claims), *_lesion_hits(claims), *_complaint_hits(claims)]
@@ -97,7 +96,7 @@ class LateralityContradicted(Check, name="laterality_contradicted"):
 
 def _is_corrected(case: Case) -> bool:
     """Whether a document corrects a side: a word of correction and a side within 30 characters."""
-    for document in case.record.documents or ():
+    for document in case.documents:
         for word in _CORRECTIONS:
             at = document.text.find(word)
             while at >= 0:
@@ -118,7 +117,7 @@ def _claims(case: Case, document: Document) -> Iterator[_Claim]:
     name = document.title or document.kind
     for section in reading.sections:
         if section.name in DIAGNOSIS_SECTIONS:
-            for mention in diagnosis_lists(case).of(document, section.body):
+            for mention in case.reading(document).diagnoses(section.body):
                 yield from _lesion_claims(reading, mention.span, name)
         elif section.name in OPERATION_SECTIONS:
             yield from _operation_claims(reading, section.body, name)
@@ -239,7 +238,7 @@ def _operation_hits(case: Case, claims: Sequence[_Claim]) -> Iterator[Hit]:
     operations = [claim for claim in claims if claim.kind == "operation"]
     if case.record.procedures:
         operated = [done for p in case.record.procedures if (done := _operated(case, p, operations))]
-    elif len(case.record.documents_of("手术记录")) <= 1:
+    elif len(case.documents_of("手术记录")) <= 1:
         groups = list(_grouped(operations, lambda claim: claim.region).items())
         for _, same in groups:
             yield from _odd_ones(same)
@@ -366,9 +365,7 @@ class OperationSiteContradicted(Check, name="operation_site_contradicted"):
 
     def rule_on(self, case: Case, applies_to: tuple[DocumentType, ...]) -> Ruling:
         """Compare the names of each operation over its documents."""
-        named = [
-            place for document in case.record.documents_of(*applies_to) for place in _named(case, document)
-        ]
+        named = [place for document in case.documents_of(*applies_to) for place in _named(case, document)]
         procedures = [p for p in case.record.procedures or () if p.name]
         if not named:
             return not_applicable("文书中没有写手术名称")

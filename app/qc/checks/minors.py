@@ -82,7 +82,7 @@ class MinorConsent(DocumentCheck, name="minor_consent"):
             return not_applicable("没有患方签名，由同意书规则判定")
         if any(s.role == self.representative for s in signed) or _GUARDIAN.search(half):
             return PASSED
-        if _RESCUE.search(half) or case.record.documents_of("授权委托书"):
+        if _RESCUE.search(half) or case.documents_of("授权委托书"):
             return not_applicable("紧急情形或已有授权")
         if all(s.role == "近亲属" for s in signed):
             return undetermined("没有写签署人与患者的关系")

@@ -64,7 +64,7 @@ class FeverUnmentioned(Check, name="fever_unmentioned"):
         last = run[-1] + timedelta(days=1)
         notes = [
             d
-            for d in case.record.documents_of(*types)
+            for d in case.documents_of(*types)
             if (m := d.event_at or written(d)) and run[0] <= day_of(m) <= last
         ]
         if any(_FEVER.search(case.reading(note).half) for note in notes):
@@ -103,7 +103,7 @@ class VitalsDiffer(Check, name="vitals_differ"):
 
     def rule_on(self, case: Case, applies_to: tuple[DocumentType, ...]) -> Ruling:
         """Judge each note and combine."""
-        documents = case.record.documents_of(*applies_to)
+        documents = case.documents_of(*applies_to)
         rulings = (self._rule_on_document(case, document) for document in documents)
         return combine(rulings, none_reason="没有同时点的体温单数据")
 
@@ -180,7 +180,7 @@ class VitalsImplausible(Check, name="vitals_implausible"):
         return defect(*hits) if hits else PASSED
 
     def _in_documents(self, case: Case, types: tuple[DocumentType, ...]) -> Iterator[Hit]:
-        for document in case.record.documents_of(*types):
+        for document in case.documents_of(*types):
             half = case.reading(document).half
             signs = case.vital_signs(document)
             for sign in signs:
@@ -227,7 +227,7 @@ def _reversed(systolic: float | None, diastolic: float | None) -> bool:
     return systolic is not None and diastolic is not None and 0 < systolic <= diastolic
 
 
-class HeartRateAndPulse(DocumentCheck, name="heart_rate_and_pulse", reads_alone=True):
+class HeartRateAndPulse(DocumentCheck, name="heart_rate_and_pulse"):
     """A pulse above the heart rate, or far below it without atrial fibrillation or premature beats.
 
     Attributes:
@@ -299,7 +299,7 @@ class NursingLevel(Check, name="nursing_level"):
         kept = [o for o in high if _covers(o, later(stay.discharged_at, -timedelta(minutes=1)))]
         notes = [
             d
-            for d in case.record.documents_of(*types)
+            for d in case.documents_of(*types)
             if (w := written(d)) and day_of(w) == day_of(stay.discharged_at)
         ]
         if kept and any(_STABLE.search(case.reading(note).half) for note in notes):
@@ -316,7 +316,7 @@ class ConditionNotice(Check, name="condition_notice"):
 
     def rule_on(self, case: Case, applies_to: tuple[DocumentType, ...]) -> Ruling:
         """Judge each notice and combine."""
-        documents = case.record.documents_of(*applies_to)
+        documents = case.documents_of(*applies_to)
         return combine(
             (self._rule_on(case, document) for document in documents), none_reason="没有病危（重）通知书"
         )
@@ -381,10 +381,10 @@ class NursingEventUntold(Check, name="nursing_event_untold"):
 
     def rule_on(self, case: Case, applies_to: tuple[DocumentType, ...]) -> Ruling:
         """Judge each event and combine."""
-        records = case.record.documents_of(*applies_to)
+        records = case.documents_of(*applies_to)
         if not records:
             return undetermined("未提供护理记录")
-        notes = [case.reading(d).half for d in case.record.documents_of(*self.note_types)]
+        notes = [case.reading(d).half for d in case.documents_of(*self.note_types)]
         hits = [
             Hit.at(record, Span(*match.span()), event=event.name)
             for record in records

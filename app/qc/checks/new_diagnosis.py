@@ -7,7 +7,7 @@ from functools import cache, cached_property
 from pydantic import BaseModel, ConfigDict, Field
 
 from app.qc.case import Case
-from app.qc.checks.agreement import ADMISSION_SECTIONS, Named, diagnosis_lists, listed_diagnoses
+from app.qc.checks.agreement import ADMISSION_SECTIONS, Named, listed_diagnoses
 from app.qc.checks.base import Check
 from app.qc.checks.correspondence import is_of_stay, report_name
 from app.qc.ruling import PASSED, Hit, Ruling, defect, not_applicable, undetermined
@@ -30,7 +30,7 @@ _ENOUGH_ALIKE = 0.34
 
 def final_diagnoses(case: Case) -> list[Named]:
     """The diagnoses at the end of the stay: of the discharge record, else of the structured data."""
-    for document in case.record.documents_of(*_DISCHARGE):
+    for document in case.documents_of(*_DISCHARGE):
         listed = listed_diagnoses(case, document, _FINAL_SECTIONS)
         if listed:
             return listed
@@ -39,12 +39,12 @@ def final_diagnoses(case: Case) -> list[Named]:
 
 def _earlier_diagnoses(case: Case) -> list[str]:
     names = [d.name for d in case.record.diagnoses or () if d.name and d.stage in _EARLIER_STAGES]
-    for document in case.record.documents or ():
+    for document in case.documents:
         if document.kind in _NOT_NOTES:
             continue
         for section in case.reading(document).sections:
             if section.name in _EARLIER_SECTIONS:
-                names += [n.name for n in diagnosis_lists(case).of(document, section.body)]
+                names += [n.name for n in case.reading(document).diagnoses(section.body)]
     return names
 
 
@@ -78,7 +78,7 @@ class NewDiagnosisUnexplained(Check, name="new_diagnosis_unexplained"):
         if not final:
             return undetermined("没有写出院诊断") if case.is_over else not_applicable("患者在院")
         earlier = _earlier_diagnoses(case)
-        notes = [d for d in case.record.documents or () if d.kind not in _NOT_NOTES]
+        notes = [d for d in case.documents if d.kind not in _NOT_NOTES]
         if not earlier:
             return undetermined("没有入院时的诊断可比对")
         if not any(d.kind in applies_to for d in notes):

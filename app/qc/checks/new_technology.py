@@ -34,7 +34,7 @@ class NewTechnologyUnapproved(Check, name="new_technology_unapproved"):
         ]
         if not used:
             return not_applicable("没有清单内的新技术")
-        approved = any(_APPROVED.search(case.reading(d).half) for d in case.record.documents or ())
+        approved = any(_APPROVED.search(case.reading(d).half) for d in case.documents)
         hits = []
         for procedure in used:
             lacking = [] if case.documents_for(procedure, *applies_to) else ["没有相应的知情同意书"]

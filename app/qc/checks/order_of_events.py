@@ -188,7 +188,7 @@ class AfterTheEnd(Check, name="after_the_end"):
     def _documents(
         self, case: Case, end: datetime, title: str, types: tuple[DocumentType, ...]
     ) -> Iterator[Hit]:
-        for document in case.record.documents_of(*types):
+        for document in case.documents_of(*types):
             head = written_head(document)
             moment = document.event_at or (head[1] if head else None)
             if moment is not None and moment > end and not _MADE_UP.search(document.text[:_HEAD]):
@@ -315,7 +315,7 @@ class OrderTimesReversed(Check, name="order_times_reversed"):
     def _in_resuscitation(self, case: Case, order: Order, executed: datetime) -> bool:
         if re.search("抢救|口头|补", order.content or ""):
             return True
-        ends = [d.event_at or d.completed_at for d in case.record.documents_of("抢救记录")]
+        ends = [d.event_at or d.completed_at for d in case.documents_of("抢救记录")]
         reach = timedelta(hours=self.resuscitation_hours)
         return any(end is not None and timedelta(0) <= end - executed <= reach for end in ends)
 

@@ -259,7 +259,7 @@ class RescueDrugUnordered(Check, name="rescue_drug_unordered"):
     def rule_on(self, case: Case, applies_to: tuple[DocumentType, ...]) -> Ruling:
         """Judge each note and combine."""
         ordered = [_name(o) + (o.drug.name or "" if o.drug else "") for o in case.record.orders or ()]
-        rulings = (self._rule_on_note(case, d, ordered) for d in case.record.documents_of(*applies_to))
+        rulings = (self._rule_on_note(case, d, ordered) for d in case.documents_of(*applies_to))
         return combine(rulings, none_reason="没有抢救记录")
 
     def _rule_on_note(self, case: Case, document: Document, ordered: list[str]) -> Ruling:
@@ -404,7 +404,7 @@ class NursingRecordMissing(Check, name="nursing_record_missing"):
         """Judge each period and combine."""
         if not case.timeline.levels_are_given:
             return undetermined("未提供病情级别")
-        records = case.record.documents_of(*applies_to)
+        records = case.documents_of(*applies_to)
         periods = case.timeline.serious_periods()
         if periods and not records and not case.record.vitals:
             return undetermined("护理文书未导入")
@@ -467,7 +467,7 @@ class TakeHomeIncomplete(Check, name="take_home_incomplete"):
         """Judge each document and combine."""
         ordered = (o.drug.name for o in case.record.orders or () if o.drug and o.drug.name)
         named = (*_known_drugs(), *dict.fromkeys(name for name in ordered if len(name) > 1))
-        rulings = (self._rule_on_document(case, d, named) for d in case.record.documents_of(*applies_to))
+        rulings = (self._rule_on_document(case, d, named) for d in case.documents_of(*applies_to))
         return combine(rulings, none_reason=f"没有{'、'.join(applies_to)}")
 
     def _rule_on_document(self, case: Case, document: Document, named: tuple[str, ...]) -> Ruling:

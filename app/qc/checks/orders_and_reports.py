@@ -176,7 +176,7 @@ class OrderAndReport(Check, name="order_and_report"):
 
 
 def _explains(case: Case, core: str) -> Iterator[bool]:
-    for document in case.record.documents or ():
+    for document in case.documents:
         half = case.reading(document).half
         position = half.find(core)
         while position >= 0:

@@ -30,7 +30,7 @@ def _by_procedure(case: Case, types: tuple[DocumentType, ...]) -> Iterator[list[
     """The documents of each operation; all together where at most one operation is known."""
     procedures = [p for p in case.record.procedures or () if p.kind in (None, "手术", "介入")]
     if len(procedures) <= 1:
-        yield list(case.record.documents_of(*types))
+        yield list(case.documents_of(*types))
         return
     for procedure in procedures:
         yield list(case.documents_for(procedure, *types))
@@ -385,7 +385,7 @@ class DischargeCourseDisagrees(Check, name="discharge_course_disagrees"):
 
     def rule_on(self, case: Case, applies_to: tuple[DocumentType, ...]) -> Ruling:
         """Judge the discharge record against the procedures."""
-        documents = case.record.documents_of(*applies_to)
+        documents = case.documents_of(*applies_to)
         if not documents:
             return not_applicable(f"没有{'、'.join(applies_to)}")
         procedures = [p for p in case.record.procedures or () if p.name and p.started_at]

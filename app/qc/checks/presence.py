@@ -55,9 +55,9 @@ class DocumentMissing(Check, name="document_missing"):
 
     def rule_on(self, case: Case, applies_to: tuple[DocumentType, ...]) -> Ruling:
         """Judge the record."""
-        if case.record.documents_of(*applies_to):
+        if case.documents_of(*applies_to):
             return PASSED
-        if case.record.documents_of(*self.replaced_by):
+        if case.documents_of(*self.replaced_by):
             return not_applicable(f"已有{'或'.join(self.replaced_by)}")
         is_dead = case.record.encounter.died_at is not None or case.record.encounter.disposition == "死亡"
         if self.after == "discharge" and is_dead:
@@ -211,7 +211,7 @@ def missing_elements(
     return missing, unknown
 
 
-class SectionMissing(DocumentCheck, name="section_missing", reads_alone=True):
+class SectionMissing(DocumentCheck, name="section_missing"):
     """A document whose section is absent, blank, too short or without what it must tell.
 
     Attributes:
@@ -278,7 +278,7 @@ class SectionMissing(DocumentCheck, name="section_missing", reads_alone=True):
         return tuple(section.body for section in found if section is not None)
 
 
-class ElementsMissing(DocumentCheck, name="elements_missing", reads_alone=True):
+class ElementsMissing(DocumentCheck, name="elements_missing"):
     """A document that lacks some of its required elements; one hit names them all.
 
     Attributes:

@@ -175,7 +175,7 @@ class ProcedureDocument(Check, name="procedure_document"):
             return not_yet(limit, f"{session.name}的{what}")
         if self._is_told(case, session):
             return PASSED
-        unassigned = [d for d in case.record.documents_of(*types) if not d.refers_to]
+        unassigned = [d for d in case.documents_of(*types) if not d.refers_to]
         if 1 < count <= len(unassigned):
             return undetermined(f"{what}没有注明属于哪一次手术")
         problem = "没有书写" if not self.told_in else "没有书写，病程中也没有相应内容"
@@ -204,14 +204,12 @@ class ProcedureDocument(Check, name="procedure_document"):
         bound = self._bound(session)
         return any(
             self._told.search(case.reading(document).half)
-            for document in case.record.documents_of(*self.told_in)
+            for document in case.documents_of(*self.told_in)
             if _is_on_side(document, bound, self.side)
         )
 
     def _is_excused(self, case: Case) -> bool:
-        return any(
-            self._excused.search(case.reading(d).half) for d in case.record.documents_of(*self.excused_in)
-        )
+        return any(self._excused.search(case.reading(d).half) for d in case.documents_of(*self.excused_in))
 
 
 def _is_on_side(document: Document, bound: datetime | None, side: Literal["before", "after"]) -> bool:
@@ -353,7 +351,7 @@ class ImplantsUnrecorded(Check, name="implants_unrecorded"):
         without = [_core(i) for i in implants if not i.barcode]
         if without:
             problems.append(f"{'、'.join(dict.fromkeys(without))}没有条形码")
-        told = [*documents, *case.record.documents_of(*(t for t in types if t != "手术记录"))]
+        told = [*documents, *case.documents_of(*(t for t in types if t != "手术记录"))]
         if told and not self._are_told(implants, told):
             problems.append("手术记录和病程都没有写植入物的种类和数量")
         if not problems:

@@ -22,7 +22,7 @@ from app.text.width import half_width
 def diagnosis_names(case: Case) -> list[str]:
     """All diagnoses of the stay in half-width form: structured ones, and the lists of documents whole."""
     names = [d.name for d in case.record.diagnoses or () if d.name]
-    for document in case.record.documents or ():
+    for document in case.documents:
         reading = case.reading(document)
         names += [s.body.of(document.text) for s in reading.sections if "诊断" in s.name]
     return [half_width(name) for name in names if name.strip()]
@@ -54,7 +54,7 @@ class DrugWithoutIndication(Check, name="drug_without_indication"):
         given = [(d, words) for g, words in self.indications.items() for d in self._given(case, g)]
         if not given:
             return not_applicable("没有需核对适应证的药物")
-        texts = [*diagnosis_names(case), *(case.reading(d).half for d in case.record.documents or ())]
+        texts = [*diagnosis_names(case), *(case.reading(d).half for d in case.documents)]
         lost = [drug for drug, words in given if not any(re.search(words, text) for text in texts)]
         return defect(*map(self._hit, lost)) if lost else PASSED
 
@@ -87,9 +87,9 @@ class TakeHomeUnfit(Check, name="take_home_unfit"):
         """Judge the take-home drugs against the discharge record."""
         if not self.indications and not self.needed:
             return undetermined("对应表未配置")
-        if case.record.documents_of("死亡记录") or case.record.encounter.disposition in ("死亡", "医嘱转院"):
+        if case.documents_of("死亡记录") or case.record.encounter.disposition in ("死亡", "医嘱转院"):
             return not_applicable("死亡或转院")
-        documents = case.record.documents_of(*applies_to)
+        documents = case.documents_of(*applies_to)
         if not documents:
             return not_applicable("没有出院记录")
         orders = [o for o in case.record.orders or () if _is_take_home(o) and not is_cancelled(o)]
@@ -150,7 +150,7 @@ class InfectionUntreated(Check, name="infection_untreated"):
             drug = drug_class(_drug_words(order))
             if drug and drug[1] in classes and not is_cancelled(order):
                 return PASSED
-        if any(re.search(self.explained, case.reading(d).half) for d in case.record.documents or ()):
+        if any(re.search(self.explained, case.reading(d).half) for d in case.documents):
             return PASSED
         return defect(Hit(details={"diagnosis": infected[0]}))
 

@@ -53,5 +53,5 @@ def _words(reading: Reading) -> str:
 
 def _of_earlier_stays(case: Case) -> list[Document]:
     admitted = case.record.encounter.admitted_at
-    notes = case.record.documents_of("入院记录", "再次或多次入院记录")
+    notes = case.documents_of("入院记录", "再次或多次入院记录")
     return [d for d in notes if admitted and d.completed_at and d.completed_at < later(admitted, -_DAY)]

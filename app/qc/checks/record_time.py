@@ -35,7 +35,7 @@ def _written_time(case: Case, document: Document) -> _WrittenTime | None:
     return None
 
 
-class RecordTimeMissing(DocumentCheck, name="record_time_missing", reads_alone=True):
+class RecordTimeMissing(DocumentCheck, name="record_time_missing"):
     """A note without a time: neither at its head nor as data."""
 
     def rule_on_document(self, case: Case, document: Document) -> Ruling:

@@ -78,7 +78,7 @@ class QuotedValueDiffers(Check, name="quoted_value_differs"):
                     by_day[day_of(result.reported_at)][item] = result
         hits: list[Hit] = []
         compared = False
-        for document in case.record.documents_of(*applies_to):
+        for document in case.documents_of(*applies_to):
             for item, recent in self._recent(document, by_day):
                 for value in self._quoted(case, document, item, recent):
                     same = _shows(value, results[item])
@@ -254,7 +254,7 @@ class ResultNotRecorded(Check, name="result_not_recorded"):
     def _sources(
         self, case: Case, types: tuple[DocumentType, ...], notes: list[Document]
     ) -> tuple[Document, ...] | list[Document]:
-        return case.record.documents_of(*types) if self.any_time else notes
+        return case.documents_of(*types) if self.any_time else notes
 
     def _tells(self, case: Case, note: Document, lab: LabResult | None, report: ExamReport | None) -> bool:
         if report is not None:

@@ -33,7 +33,7 @@ _ORDERED = regex(
 
 def given_up(case: Case) -> Document | None:
     """The document by which the patient's side gave up resuscitation in writing, if there is one."""
-    consents = case.record.documents_of("特殊检查(治疗)同意书", "病危(重)通知书", "授权委托书", "其他")
+    consents = case.documents_of("特殊检查(治疗)同意书", "病危(重)通知书", "授权委托书", "其他")
     return next((d for d in consents if _GIVEN_UP.search(f"{d.title or ''}\n{d.text}")), None)
 
 
@@ -45,7 +45,7 @@ class ResuscitationUnrecorded(Check, name="resuscitation_unrecorded"):
 
     def rule_on(self, case: Case, applies_to: tuple[DocumentType, ...]) -> Ruling:
         """Judge the record."""
-        documents = case.record.documents or ()
+        documents = case.documents
         if any(d.kind in applies_to or "抢救记录" in (d.title or "") for d in documents):
             return PASSED
         hit = next(self._ordered(case), None) or next(self._told(case), None)
@@ -66,7 +66,7 @@ class ResuscitationUnrecorded(Check, name="resuscitation_unrecorded"):
                 yield Hit(details={"proof": f"医嘱“{order.content}”"})
 
     def _told(self, case: Case) -> Iterator[Hit]:
-        for document in case.record.documents_of(
+        for document in case.documents_of(
             "日常病程记录", "上级医师查房记录", "死亡记录", "护理记录", "阶段小结"
         ):
             half = case.reading(document).half
@@ -93,7 +93,7 @@ class DeathWithoutResuscitation(Check, name="death_without_resuscitation"):
         died, disposition = case.record.encounter.died_at, case.record.encounter.disposition
         if died is None and disposition != "死亡":
             return not_applicable("未死亡")
-        records = case.record.documents_of(*applies_to)
+        records = case.documents_of(*applies_to)
         moments = [document.event_at or document.completed_at for document in records]
         if given_up(case):
             return PASSED

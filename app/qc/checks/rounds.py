@@ -34,10 +34,8 @@ _CONFIRMS = regex("同意|确认|(?:诊疗|治疗|诊治)(?:计划|方案|意见
 
 def rounds_of(case: Case, types: tuple[DocumentType, ...]) -> tuple[Document, ...]:
     """The documents of the types, and the 日常病程记录 that open with a senior physician's round."""
-    noted = (
-        d for d in case.record.documents_of("日常病程记录") if d.kind not in types and _ROUND.search(_head(d))
-    )
-    return (*case.record.documents_of(*types), *noted)
+    noted = (d for d in case.documents_of("日常病程记录") if d.kind not in types and _ROUND.search(_head(d)))
+    return (*case.documents_of(*types), *noted)
 
 
 def rounding_title(document: Document) -> str | None:
@@ -137,7 +135,7 @@ class SurgeonRound(Check, name="surgeon_round"):
 
     def rule_on(self, case: Case, applies_to: tuple[DocumentType, ...]) -> Ruling:
         """Judge each operation and combine."""
-        notes = case.record.documents_of(*applies_to)
+        notes = case.documents_of(*applies_to)
         concerned = (p for p in case.record.procedures or () if p.kind in self.kinds)
         return combine((self._rule_on_operation(case, p, notes) for p in concerned), none_reason="没有手术")
 

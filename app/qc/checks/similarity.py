@@ -91,14 +91,14 @@ class SectionCopied(Check, name="section_copied"):
 
     def rule_on(self, case: Case, applies_to: tuple[DocumentType, ...]) -> Ruling:
         """Judge every pair of copy and source."""
-        copies = case.record.documents_of(*applies_to)
+        copies = case.documents_of(*applies_to)
         if not copies:
             return not_applicable(f"没有{'、'.join(applies_to)}")
         rulings = [self._judge(case, copy) for copy in copies]
         return combine(rulings, none_reason="没有可比对的段落")
 
     def _judge(self, case: Case, copy: Document) -> Ruling:
-        sources = case.record.documents_of(*self.source_types) if self.source_types else (copy,)
+        sources = case.documents_of(*self.source_types) if self.source_types else (copy,)
         mine = _sections(case.reading(copy), self.sections)
         theirs = [(d, s) for d in sources for s in _sections(case.reading(d), self.source_sections)]
         if not mine or not theirs:
@@ -141,7 +141,7 @@ class DocumentsIdentical(Check, name="documents_identical"):
         """Judge every pair."""
         judged = [
             d
-            for d in case.record.documents_of(*applies_to)
+            for d in case.documents_of(*applies_to)
             if len(_contents(case).body(d).text) >= self.minimum_characters
         ]
         if len(judged) < 2:
@@ -181,9 +181,9 @@ class PassageRepeated(Check, name="passage_repeated"):
     def rule_on(self, case: Case, applies_to: tuple[DocumentType, ...]) -> Ruling:
         """Judge each document against the first source."""
         copies = sorted(
-            case.record.documents_of(*applies_to), key=lambda d: (d.completed_at is None, str(d.completed_at))
+            case.documents_of(*applies_to), key=lambda d: (d.completed_at is None, str(d.completed_at))
         )
-        sources = case.record.documents_of(*self.source_types)
+        sources = case.documents_of(*self.source_types)
         if not copies or not sources:
             return not_applicable("没有可比对的两份文书")
         source = sources[0]
@@ -225,9 +225,7 @@ class SuccessorsAlike(Check, name="successors_alike"):
         """Judge each pair of neighbours."""
         rulings = []
         for kind in applies_to:
-            documents = sorted(
-                case.record.documents_of(kind), key=lambda d: str(d.completed_at or d.event_at or "")
-            )
+            documents = sorted(case.documents_of(kind), key=lambda d: str(d.completed_at or d.event_at or ""))
             rulings += [self._judge(case, earlier, later) for earlier, later in pairwise(documents)]
         return combine(rulings, none_reason="没有可比对的两份记录")
 
@@ -339,7 +337,7 @@ class CourseNotSummed(DocumentCheck, name="course_not_summed"):
         judged = [(s, content) for s, content in long if len(content) >= 12]
         if len(judged) < self.least_sentences:
             return not_applicable("诊疗经过的句子太少")
-        sources = [d for d in case.record.documents_of(*_COURSE_SOURCES) if d is not document]
+        sources = [d for d in case.documents_of(*_COURSE_SOURCES) if d is not document]
         if not sources:
             return not_applicable("没有可比对的病程")
         contents = _contents(case)
@@ -378,6 +376,7 @@ class CopiedAcrossPatients(Check, name="copied_across_patients"):
         peers = case.record.extra.get("peers")
         if not isinstance(peers, list):
             return not_applicable("单份检查不与其他患者比对，由批量审核判定")
+        case.asks_for("首次病程记录")
         mine = read_discussion(case.record, self.minimum_characters)
         if mine is None:
             return undetermined("没有可比对的拟诊讨论、科室或主要诊断")
@@ -391,7 +390,7 @@ class CopiedAcrossPatients(Check, name="copied_across_patients"):
         same = next((other for other in others if same_discussion(mine, other, self.limit)), None)
         if same is None:
             return PASSED
-        document = case.record.documents_by_id[mine.place.document_id]
+        document = next(d for d in case.documents if d.id == mine.place.document_id)
         alike = likeness(mine.content, same.content, self.limit)
         details = {"similarity": f"{alike:.0%}", "other": same.place.record_id}
         return defect(Hit(document.id, "拟诊讨论", (document.evidence(mine.place.span),), details))

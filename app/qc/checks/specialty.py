@@ -86,7 +86,7 @@ def _is_doubted(name: str) -> bool:
 
 def _listed_diagnoses(case: Case) -> Diagnoses:
     lists: dict[str, list[NamedDiagnosis]] = {}
-    for document in case.record.documents or ():
+    for document in case.documents:
         reading = case.reading(document)
         for heading in _LISTED_IN:
             section = reading.section(heading)
@@ -294,7 +294,7 @@ class ExpectedUntold(Check, name="expected_untold"):
             return PASSED
         if len(missing) <= self.tolerated:
             return undetermined(f"未提供可能写有{'、'.join(unknown)}的数据")
-        if self.unjudged_without and not case.record.documents_of(*self.unjudged_without):
+        if self.unjudged_without and not case.documents_of(*self.unjudged_without):
             return undetermined(f"没有{'、'.join(self.unjudged_without)}")
         details = {"trigger": occasion.what, "missing": "、".join(missing)}
         place = _place(case, documents, occasion.what)
@@ -312,7 +312,7 @@ class ExpectedUntold(Check, name="expected_untold"):
     def _documents(self, case: Case, types: tuple[DocumentType, ...], window: _Window) -> list[Document]:
         return [
             d
-            for d in case.record.documents_of(*types)
+            for d in case.documents_of(*types)
             if (self._tells_of_admission(d) or window.holds(d.event_at or d.completed_at))
             and (self.titles is None or _pattern(self.titles).search(_heading(d)))
         ]
@@ -325,7 +325,7 @@ class ExpectedUntold(Check, name="expected_untold"):
         if self.unless is None:
             return False
         pattern = _pattern(self.unless)
-        return any(pattern.search(case.reading(d).half) for d in case.record.documents or ())
+        return any(pattern.search(case.reading(d).half) for d in case.documents)
 
 
 @cache

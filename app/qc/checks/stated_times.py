@@ -77,7 +77,7 @@ class StayDatesDiffer(Check, name="stay_dates_differ"):
 
     def rule_on(self, case: Case, applies_to: tuple[DocumentType, ...]) -> Ruling:
         """Judge each event and combine."""
-        documents = case.record.documents_of(*applies_to)
+        documents = case.documents_of(*applies_to)
         if not documents:
             return not_applicable(f"没有{'、'.join(applies_to)}")
         stay = case.record.encounter
@@ -143,7 +143,7 @@ class DeathTimesDiffer(Check, name="death_times_differ"):
         stay = case.record.encounter
         if stay.died_at is None and stay.disposition != "死亡":
             return not_applicable("患者未死亡")
-        stated = [s for d in case.record.documents_of(*applies_to) for s in self._stated(case, d)]
+        stated = [s for d in case.documents_of(*applies_to) for s in self._stated(case, d)]
         exact = [s for s in stated if s.date.precision == "minute" and s.date.value]
         died = stay.died_at or (exact[0].date.value if exact else None)
         if died is None:
@@ -175,7 +175,7 @@ class DeathTimesDiffer(Check, name="death_times_differ"):
 
     def _later(self, case: Case, died: datetime) -> Iterator[Hit]:
         limit = later(died, timedelta(minutes=self.tolerance_minutes))
-        for document in case.record.documents_of("抢救记录"):
+        for document in case.documents_of("抢救记录"):
             if document.event_at and document.event_at > limit:
                 problem = f"抢救结束时间{shown(document.event_at)}晚于死亡时间{shown(died)}"
                 yield Hit.at(document, problem=problem)
@@ -207,7 +207,7 @@ class CriticalValueTooEarly(Check, name="critical_value_too_early"):
             return not_applicable("没有危急值")
         hits: list[Hit] = []
         told = False
-        for document in case.record.documents_of(*applies_to):
+        for document in case.documents_of(*applies_to):
             moment = document.event_at or document.completed_at
             if moment is None:
                 continue
@@ -245,7 +245,7 @@ class TransferDiffers(Check, name="transfer_differs"):
 
     def rule_on(self, case: Case, applies_to: tuple[DocumentType, ...]) -> Ruling:
         """Judge each transfer note and combine."""
-        documents = case.record.documents_of(*applies_to)
+        documents = case.documents_of(*applies_to)
         transfers = case.record.encounter.transfers
         if not documents:
             return not_applicable("没有转科记录")

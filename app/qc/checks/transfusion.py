@@ -58,7 +58,7 @@ def transfusions(case: Case) -> tuple[Transfusion, ...]:
 
     A record belongs to the order that it refers to, else to that carried out on its day.
     """
-    records = list(case.record.documents_of("输血记录"))
+    records = list(case.documents_of("输血记录"))
     found = []
     for order in _executed(case):
         document = _record_of(order, records)
@@ -129,7 +129,7 @@ class TransfusedTooEarly(Check, name="transfused_too_early"):
         return defect(hit)
 
     def _consented(self, case: Case) -> datetime | None:
-        documents = case.record.documents_of("输血治疗知情同意书")
+        documents = case.documents_of("输血治疗知情同意书")
         signed = [
             s.signed_at
             for d in documents
@@ -172,7 +172,7 @@ class TransfusionUnrecorded(Check, name="transfusion_unrecorded"):
         started = transfusion.started_at
         notes = [
             d
-            for d in case.record.documents_of(*types)
+            for d in case.documents_of(*types)
             if started is None or (d.completed_at or d.event_at or started) >= started
         ]
         if any(_TOLD.search(case.reading(note).half) for note in notes):
@@ -221,7 +221,7 @@ class PretransfusionTestsMissing(Check, name="pretransfusion_tests_missing"):
             for r in case.record.lab_results or ()
             if first is None or r.reported_at is None or r.reported_at <= first
         ]
-        quoted = [case.reading(d).half for d in case.record.documents_of(*self.quoted_in)]
+        quoted = [case.reading(d).half for d in case.documents_of(*self.quoted_in)]
         missing = [
             test.name
             for test in self.tests
@@ -277,7 +277,7 @@ class BloodApprovalMissing(Check, name="blood_approval_missing"):
         amount = sum(_millilitres(order.content or "") for order in planned)
         texts = [
             f"{d.title or ''}{case.reading(d).half}"
-            for d in case.record.documents_of(*types)
+            for d in case.documents_of(*types)
             if d.kind != "其他" or re.search("输血|用血|备血", d.title or "")
         ]
         requests = [text for text in texts if re.search(self.shown_in, text)]

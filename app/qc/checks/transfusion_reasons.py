@@ -39,9 +39,9 @@ def _documents_about(
     own = [transfusion.document] if transfusion.document else []
     started = transfusion.started_at
     if started is None:
-        return [*own, *case.record.documents_of(*types)]
+        return [*own, *case.documents_of(*types)]
     first, last = later(started, -timedelta(hours=hours)), later(started, timedelta(hours=hours))
-    near = [d for d in case.record.documents_of(*types) if (w := written(d)) is None or first <= w <= last]
+    near = [d for d in case.documents_of(*types) if (w := written(d)) is None or first <= w <= last]
     return [*own, *near]
 
 
@@ -160,7 +160,7 @@ class TransfusionUnevaluated(Check, name="transfusion_unevaluated"):
             for r in case.record.lab_results or ()
         ):
             return PASSED
-        notes = [d for d in case.record.documents_of(*types) if (w := written(d)) and started < w <= limit]
+        notes = [d for d in case.documents_of(*types) if (w := written(d)) and started < w <= limit]
         if any(re.search(self.words, case.reading(d).half) for d in notes):
             return PASSED
         if not case.is_past(limit):

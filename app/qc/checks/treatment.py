@@ -230,7 +230,7 @@ class DrugChangeUnexplained(Check, name="drug_change_unexplained"):
         reach = timedelta(hours=self.hours)
         limit = later(moment, reach)
         near = [d for d in notes_from(case, types, later(moment, -reach)) if (w := written(d)) and w <= limit]
-        before = [d for d in case.record.documents_of(*types) if (w := written(d)) and w <= moment]
+        before = [d for d in case.documents_of(*types) if (w := written(d)) and w <= moment]
         if any(tells_drug(case, note, drug, words) for note in near):
             return PASSED
         if what == "停用" and any(self._plans_end(case, note, drug) for note in before):
@@ -238,7 +238,7 @@ class DrugChangeUnexplained(Check, name="drug_change_unexplained"):
         if not case.is_past(limit):
             return not_yet(limit, f"病程中对{what}{drug.name}的说明")
         details = {"drug": drug.name, "change": what, "at": shown(moment), "hours": f"{self.hours:g}"}
-        place = nearest(list(case.record.documents_of(*types)), moment)
+        place = nearest(list(case.documents_of(*types)), moment)
         return defect(Hit(place, details=details))
 
     def _plans_end(self, case: Case, note: Document, drug: DrugOrders) -> bool:
@@ -320,8 +320,8 @@ class RestrictedAntimicrobial(Check, name="restricted_antimicrobial"):
         ]
         if not used:
             return not_applicable("未用特殊使用级抗菌药物")
-        consultations = [case.reading(d).half for d in case.record.documents_of("会诊记录")]
-        notes = [case.reading(d).half for d in case.record.documents_of(*applies_to)]
+        consultations = [case.reading(d).half for d in case.documents_of("会诊记录")]
+        notes = [case.reading(d).half for d in case.documents_of(*applies_to)]
         missing = [
             name
             for name in used
@@ -372,7 +372,7 @@ class TubeUnrecorded(Check, name="tube_unrecorded"):
         day = day_of(executed)
         notes = [
             d
-            for d in case.record.documents_of(*types)
+            for d in case.documents_of(*types)
             if (m := d.event_at or written(d)) and 0 <= (day_of(m) - day).days <= 1
         ]
         if any(re.search(tube, case.reading(note).half) for note in notes):

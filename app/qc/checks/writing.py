@@ -53,7 +53,7 @@ def _title(document: Document) -> str:
     return document.title or document.kind
 
 
-class DocumentEmpty(DocumentCheck, name="document_empty", reads_alone=True):
+class DocumentEmpty(DocumentCheck, name="document_empty"):
     """A document that says nothing beyond its title, headings and signature.
 
     Attributes:
@@ -96,7 +96,7 @@ class CompletionTimeMissing(Check, name="completion_time_missing"):
 
     def rule_on(self, case: Case, applies_to: tuple[DocumentType, ...]) -> Ruling:
         """Judge every document and combine."""
-        documents = case.record.documents_of(*applies_to)
+        documents = case.documents_of(*applies_to)
         if documents and not any(_has_time(d) for d in documents):
             return undetermined("来源没有提供文书完成时间")
         return combine((self._rule_on(d) for d in documents), none_reason="没有文书")
@@ -113,7 +113,7 @@ def _has_time(document: Document) -> bool:
     return document.written_at is not None or any(s.signed_at for s in document.signatures or ())
 
 
-class TimeFormat(DocumentCheck, name="time_format", reads_alone=True):
+class TimeFormat(DocumentCheck, name="time_format"):
     """A time of record on the 12-hour clock, in Chinese numerals, or without a year that nothing else gives.
 
     Times of record are those before the first stop of the first line and of sections such as 记录时间 and 手术日期; the history may
@@ -147,7 +147,7 @@ class TimeFormat(DocumentCheck, name="time_format", reads_alone=True):
             yield _DATE_WITHOUT_YEAR, "没有年份"
 
 
-class PlaceholderLeft(DocumentCheck, name="placeholder_left", reads_alone=True):
+class PlaceholderLeft(DocumentCheck, name="placeholder_left"):
     """A placeholder of the template, or a choice of boxes with none ticked, left in the text.
 
     Lines to be signed by hand, and karyotypes such as 46,XX, do not count.
@@ -185,7 +185,7 @@ def _line_around(text: str, position: int) -> Span:
     return Span(start, end if end >= 0 else len(text))
 
 
-class WrongWords(DocumentCheck, name="wrong_words", reads_alone=True):
+class WrongWords(DocumentCheck, name="wrong_words"):
     """Misspelt or unaccepted words; those in quotation marks are the patient's own.
 
     Attributes:
@@ -219,7 +219,7 @@ class WrongWords(DocumentCheck, name="wrong_words", reads_alone=True):
         return defect(Hit.at(document, *found[:5], document=_title(document), changes="，".join(changes)))
 
 
-class Untidy(DocumentCheck, name="untidy", reads_alone=True):
+class Untidy(DocumentCheck, name="untidy"):
     """Diagnoses numbered twice or with a gap, a paragraph that stands twice, or one without punctuation.
 
     Attributes:

@@ -75,24 +75,20 @@ class FactAnswerer:
         self._prompts = prompts
         self._cache = cache
 
-    def detect(self, reading: Reading, names: Iterable[str]) -> dict[str, Answer]:
-        """What code alone can answer, and ``unknown`` for the rest."""
-        return {name: self._detected(reading, self._facts[name]) for name in names}
+    def detect(self, case: Case, document: Document | None, name: str) -> Answer:
+        """What code alone can answer, of a document or of the whole stay; ``unknown`` where it cannot.
+
+        Without a document only facts of the stay can be answered.
+        """
+        fact = self._facts[name]
+        if fact.is_of_stay or document is None:
+            return self._detected_in_stay(case, fact)
+        return self._detected(case.reading(document), fact)
 
     def ask(self, reading: Reading, names: Iterable[str]) -> dict[str, Answer]:
         """Ask the model what code left open; facts of one section follow one another."""
         facts = sorted((self._facts[name] for name in names), key=lambda fact: fact.sections)
         return {fact.name: self._asked(reading, fact) for fact in facts}
-
-    def detect_in_stay(self, case: Case, names: Iterable[str]) -> dict[str, Answer]:
-        """What code alone can answer of the whole stay, and ``unknown`` for the rest."""
-        return {name: self._detected_in_stay(case, self._facts[name]) for name in names}
-
-    def detect_all(self, case: Case, document: Document | None, names: Iterable[str]) -> dict[str, Answer]:
-        """What code alone can answer, of one document (if any) and of the whole stay."""
-        of_stay, of_document = self.apart(names)
-        found = self.detect(case.reading(document), of_document) if document else {}
-        return found | self.detect_in_stay(case, of_stay)
 
     def apart(self, names: Iterable[str]) -> tuple[list[str], list[str]]:
         """The facts of the stay, and those of a document."""

@@ -13,7 +13,7 @@ from app.text.reading import Reading
 
 def readings_for(case: Case, fact: Fact) -> Iterator[Reading]:
     """The documents in which a fact of the stay is looked for."""
-    documents = case.record.documents_of(*fact.look_in)
+    documents = case.documents_of(*fact.look_in)
     chosen = SELECTIONS[fact.among](case, documents) if fact.among else documents
     return (case.reading(document) for document in chosen)
 
@@ -53,7 +53,7 @@ def detect_in_stay(case: Case, fact: Fact) -> Answer:
 
 
 def _place(case: Case, words: str) -> tuple[Evidence, ...]:
-    for document in case.record.documents or () if words else ():
+    for document in case.documents if words else ():
         position = case.reading(document).half.find(words)
         if position >= 0:
             return (document.evidence(Span(position, position + len(words))),)

@@ -143,7 +143,7 @@ def _mentions(case: Case, name: str) -> bool:
 
 
 def _texts(case: Case) -> Iterator[str]:
-    yield from (document.text for document in case.record.documents or ())
+    yield from (document.text for document in case.documents)
 
 
 def _was_not_operated(case: Case) -> bool:
@@ -152,5 +152,5 @@ def _was_not_operated(case: Case) -> bool:
     return (
         "procedures" in record.delivered
         and not record.procedures
-        and not record.documents_of(*_OPERATION_TYPES)
+        and not case.documents_of(*_OPERATION_TYPES)
     )

@@ -92,7 +92,7 @@ def _lines(case: Case) -> tuple[Line, ...]:
 
 
 def _sentences(case: Case) -> Iterator[Line]:
-    for document in case.record.documents or ():
+    for document in case.documents:
         for sentence in case.reading(document).sentences:
             yield Line(sentence.quote, document, Span(sentence.start, sentence.end))
 

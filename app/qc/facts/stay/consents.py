@@ -45,7 +45,7 @@ def _comorbidities() -> tuple[_Comorbidity, ...]:
 @stay_detector
 def institution_signed(case: Case) -> StayDetection | None:
     """Whether the hospital's representative signed a consent that nobody of the patient's side signed."""
-    papers = [d for d in case.record.documents or () if d.kind in CONSENT_TYPES or d.kind == "抢救记录"]
+    papers = [d for d in case.documents if d.kind in CONSENT_TYPES or d.kind == "抢救记录"]
     for paper in papers:
         half = case.reading(paper).half
         signed = _INSTITUTION.search(half)
@@ -76,7 +76,7 @@ def comorbidity_not_in_consent(case: Case) -> StayDetection | None:
 
 
 def _readable(case: Case) -> Iterator[Reading]:
-    for document in case.record.documents_of(*_RISK_CONSENTS):
+    for document in case.documents_of(*_RISK_CONSENTS):
         reading = case.reading(document)
         if len(reading.half) >= _SHORTEST_CONSENT and _RISK.search(reading.half):
             yield reading

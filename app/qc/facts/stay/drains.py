@@ -32,10 +32,10 @@ _AFTERWARDS: tuple[DocumentType, ...] = (
 @stay_detector
 def drains_do_not_add_up(case: Case) -> StayDetection | None:
     """Whether fewer drains were taken out than put in, and none is said to stay; ``None`` without both numbers."""
-    placed = list(_counted(case, case.record.documents_of("手术记录"), _PLACED, _ANY_PLACED))
+    placed = list(_counted(case, case.documents_of("手术记录"), _PLACED, _ANY_PLACED))
     if not placed:
         return StayDetection(False) if _none_placed(case) else None
-    later = case.record.documents_of(*_AFTERWARDS)
+    later = case.documents_of(*_AFTERWARDS)
     if any(_KEPT.search(case.reading(d).half) for d in later if d.kind == "出院记录"):
         return None
     removed = list(_counted(case, later, _REMOVED, _ANY_REMOVED))
@@ -49,7 +49,7 @@ def drains_do_not_add_up(case: Case) -> StayDetection | None:
 
 
 def _none_placed(case: Case) -> bool:
-    operations = case.record.documents_of("手术记录")
+    operations = case.documents_of("手术记录")
     return bool(operations) and not any("引流" in d.text for d in operations)
 
 

@@ -33,7 +33,7 @@ def discharged_on_advice(case: Case) -> StayDetection | None:
 @stay_detector
 def discharge_agreed(case: Case) -> StayDetection | None:
     """Whether a senior physician's agreement to the discharge is on record; ``None`` where it may be meant."""
-    notes = case.record.documents_of(*_NOTES)  # type: ignore[arg-type]
+    notes = case.documents_of(*_NOTES)  # type: ignore[arg-type]
     speaks = False
     for note in reversed(notes):
         half = case.reading(note).half

@@ -29,7 +29,7 @@ def diagnosis_without_ground(case: Case) -> StayDetection | None:
     ``None`` where reports were not delivered, or none of the diagnoses is one whose support is known.
     """
     judged = False
-    for document in case.record.documents_of(*_ADMISSION):
+    for document in case.documents_of(*_ADMISSION):
         for span, support in _supportable(case.reading(document)):
             judged = True
             if _is_supported(case, document, support):
@@ -96,7 +96,7 @@ def _chronic() -> tuple[_Chronic, ...]:
 @stay_detector
 def treated_disease_untold(case: Case) -> StayDetection | None:
     """Whether the history says nothing of a chronic disease known on admission and treated in this stay."""
-    readings = [case.reading(d) for d in case.record.documents_of(*_ADMISSION)]
+    readings = [case.reading(d) for d in case.documents_of(*_ADMISSION)]
     told = [(r.half, s) for r in readings for s in filled(r, *_HISTORY)]
     untold = [c for c in _chronic() if not any(c.told.search(half, *s.body) for half, s in told)]
     treated = next((c for c in untold if triggered(case, (c.treated,)).value), None)
@@ -143,7 +143,7 @@ def special_treatment_unindicated(case: Case) -> StayDetection | None:
     done = {(kind, name) for kind in _special() for name in _names_done(case) if kind.done.search(name)}
     is_open = False
     for kind, name in sorted(done, key=lambda pair: pair[1]):
-        told = [place for d in case.record.documents_of(*_TELLING) for place in _told(case, d, kind)]
+        told = [place for d in case.documents_of(*_TELLING) for place in _told(case, d, kind)]
         if not told:
             return StayDetection(True, (), name)
         is_open |= not any(told)
