@@ -1,5 +1,6 @@
 """One record of a batch: read, checked, and put into what the reports need. Runs in every worker process."""
 
+import gc
 import json
 import logging
 import multiprocessing
@@ -202,6 +203,7 @@ def start_process(settings: Settings, use_model: bool) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
     _worker = Worker(_open.enter_context(open_checker(settings, use_model=use_model)))
+    gc.freeze()  # rules and words live as long as the process; the collector need not go over them again
 
 
 def check_in_process(source: Source) -> Checked | Problem:

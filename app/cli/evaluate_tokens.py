@@ -34,6 +34,9 @@ def evaluate_tokens(
     material: Annotated[
         MaterialFormat, typer.Option("--format", help="资料的格式")
     ] = MaterialFormat.CHIP2025,
+    kind: Annotated[
+        str | None, typer.Option("--type", help="只量这一类文书（bingli 格式），缺省量整份病历")
+    ] = None,
     limit: Annotated[int, typer.Option("--records", min=1, help="量几份")] = 10,
     timed: Annotated[
         int, typer.Option("--timed", min=0, help="其中几份也真的一条规则问一次，用来比时间（很慢）")
@@ -46,14 +49,14 @@ def evaluate_tokens(
 
     例：bingli eval tokens 入院记录.json --records 10 --timed 1
 
-    例：bingli eval tokens examples --format bingli
+    例：bingli eval tokens examples --format bingli --type 入院记录
     """
     from app.assembly import open_checker
     from app.llm.engines import open_model
     from app.settings import load_settings
     from eval.tokens import MeteredModel, measure, report
 
-    records = tuple(islice(_records(path, material), limit))
+    records = tuple(islice(_records(path, material, kind), limit))
     settings = load_settings(profile=profile, model=model)
     with open_model(settings) as opened, tempfile.TemporaryDirectory() as folder:
         metered = MeteredModel(opened)
@@ -75,12 +78,15 @@ def evaluate_tokens(
         say(f"时间之比 {whole['time_share']:.3f}（{whole['timed_records']} 份）")
 
 
-def _records(path: Path, material: MaterialFormat) -> "Iterator[MedicalRecord]":
+def _records(path: Path, material: MaterialFormat, kind: str | None) -> "Iterator[MedicalRecord]":
     from app.records.readers import read_source, sources_in
     from app.records.readers.note import note_record
     from eval.qc import load_notes
 
     if material is MaterialFormat.CHIP2025:
         yield from (note_record(note.emr_content, "入院记录", note.record_id) for note in load_notes(path))
-    else:
-        yield from (read_source(source).record for source in sources_in(path))
+        return
+    for source in sources_in(path):
+        record = read_source(source).record
+        notes = (d for d in record.documents or () if d.kind == kind)
+        yield from (note_record(d.text, d.kind, record.record_id) for d in notes) if kind else (record,)

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Hashable, Iterator
 from datetime import datetime
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from app.qc.ruling import Ruling
 from app.qc.timeline import Consultation, Timeline
@@ -29,13 +29,6 @@ StayEvent = Literal["admission", "discharge", "death"]
 STAY_EVENT_TITLES: dict[StayEvent, str] = {"admission": "入院", "discharge": "出院", "death": "死亡"}
 
 
-class _Made(NamedTuple):
-    """Something worked out, and the types of the documents that it was worked out of."""
-
-    value: Any
-    asked_for: set[DocumentType]
-
-
 class Case:
     """One record, its readings, and the moment at which it is judged."""
 
@@ -46,9 +39,8 @@ class Case:
         self.record = record
         self.terms = terms
         self._given_as_of = as_of
-        self._made: dict[Hashable, _Made] = {}
-        self._kept: dict[tuple[str, Hashable], _Made] = {}
-        self._asked_for: set[DocumentType] = set()
+        self._made: dict[Hashable, Any] = {}
+        self._answers: dict[tuple[str, Hashable], Any] = {}
 
     @cached_property
     def _readings(self) -> dict[str, Reading]:
@@ -57,84 +49,39 @@ class Case:
     @property
     def documents(self) -> tuple[Document, ...]:
         """All documents, in record order."""
-        self._asked_for |= self._kinds
         return self.record.documents or ()
 
     def documents_of(self, *kinds: DocumentType) -> tuple[Document, ...]:
         """The documents of the given types, in record order."""
-        self._asked_for.update(kinds)
         return self.record.documents_of(*kinds)
 
     def asks_for(self, *kinds: DocumentType) -> None:
-        """Say of which types somebody reads documents from ``record`` itself."""
-        self._asked_for.update(kinds)
-
-    @cached_property
-    def _kinds(self) -> frozenset[DocumentType]:
-        return frozenset(document.kind for document in self.record.documents or ())
-
-    def continue_from(self, earlier: "Case") -> None:
-        """Take over from an earlier version of the record what still holds.
-
-        The reading of a document that is still the same holds as it is. Where nothing but documents changed, and of
-        each its type stayed, so do the answers and rulings that asked for no document of a type of those changed.
-        """
-        before = earlier.record.documents_by_id
-        same = {d.id: d for d in self.record.documents or () if before.get(d.id) == d}
-        self._readings.update({name: earlier.reading(d).of(d) for name, d in same.items()})
-        if self._differs_in_documents_only(earlier):
-            changed = {d.kind for d in self.record.documents or () if d.id not in same}
-            self._kept.update(
-                (key, made)
-                for key, made in earlier._kept.items()
-                if (not key[0] or key[0] in same) and made.asked_for.isdisjoint(changed)
-            )
-
-    def _differs_in_documents_only(self, earlier: "Case") -> bool:
-        names = MedicalRecord.model_fields.keys() - {"documents"}
-        return (
-            all(getattr(self.record, name) == getattr(earlier.record, name) for name in names)
-            and self.record.delivered == earlier.record.delivered
-            and (self.as_of, self.as_of_is_given) == (earlier.as_of, earlier.as_of_is_given)
-            and _outline(self.record) == _outline(earlier.record)
-        )
+        """Say of which types somebody reads documents from ``record`` itself; ``LiveCase`` wants to know."""
 
     def ruling_once(
         self, check: Hashable, judge: Callable[[], Ruling], document: Document | None = None
     ) -> Ruling:
-        """The ruling of a check or rule on the stay or on one of its documents, made once.
-
-        All that ``judge`` reads of other documents it gets from ``documents`` and ``documents_of``.
-        """
-        return self._once(self._kept, _key(document, check), judge)  # type: ignore[no-any-return]
+        """The ruling of a rule or check on the stay or on one of its documents; asked for once a version."""
+        return judge()
 
     def answer_once(
         self, name: str, find: Callable[[], "Answer"], document: Document | None = None
     ) -> "Answer":
-        """The answer of a fact on the stay or on one of its documents, found once, as ``ruling_once``."""
-        return self._once(self._kept, _key(document, ("fact", name)), find)  # type: ignore[no-any-return]
+        """The answer of a fact on the stay or on one of its documents, found once."""
+        return self._once(self._answers, case_key(document, name), find)  # type: ignore[no-any-return]
 
     def replace_answer(self, name: str, answer: "Answer", document: Document | None = None) -> None:
         """Put a better answer in the place of one that was found."""
-        key = _key(document, ("fact", name))
-        self._kept[key] = self._kept[key]._replace(value=answer)
+        self._answers[case_key(document, name)] = answer
 
     def remembered(self, compute: Callable[["Case"], _T]) -> _T:
         """What ``compute`` makes of this case, made once; ``compute`` must be a module's own function."""
         return self._once(self._made, compute, lambda: compute(self))  # type: ignore[no-any-return]
 
-    def _once(self, made: dict[Any, "_Made"], key: Hashable, make: Callable[[], Any]) -> Any:  # noqa: ANN401
-        """What ``make`` makes, made once; whoever asks for it asks for the documents that it asked for."""
+    def _once(self, made: dict[Any, Any], key: Hashable, make: Callable[[], Any]) -> Any:  # noqa: ANN401
         if key not in made:
-            outer, self._asked_for = self._asked_for, set()
-            try:
-                made[key] = _Made(make(), self._asked_for)
-            finally:
-                outer |= self._asked_for
-                self._asked_for = outer
-        else:
-            self._asked_for |= made[key].asked_for
-        return made[key].value
+            made[key] = make()
+        return made[key]
 
     def reading(self, document: Document) -> Reading:
         """The text of a document, read once."""
@@ -246,9 +193,6 @@ def _course_documents(case: Case) -> tuple[Document, ...]:
     return tuple(sorted(dated, key=course_moment))
 
 
-def _key(document: Document | None, what: Hashable) -> tuple[str, Hashable]:
+def case_key(document: Document | None, what: Hashable) -> tuple[str, Hashable]:
+    """Names something about a document, or about the whole stay."""
     return ("" if document is None else document.id, what)
-
-
-def _outline(record: MedicalRecord) -> list[tuple[str, DocumentType]]:
-    return [(document.id, document.kind) for document in record.documents or ()]

@@ -56,7 +56,7 @@ class Checker:
         self.profile = profile
         self._answerer = answerer
         self._labeller = labeller
-        self._terms = terms
+        self.terms = terms
         self._guidance = guidance
         self._verdicts = verdicts
 
@@ -71,11 +71,7 @@ class Checker:
 
     def check(self, record: MedicalRecord, as_of: datetime | None = None) -> Report:
         """Judge every rule on one record, as of a moment (by default the latest that its data show)."""
-        return self.judge(self.case_of(record, as_of))
-
-    def case_of(self, record: MedicalRecord, as_of: datetime | None = None) -> Case:
-        """The case that ``judge`` judges."""
-        return Case(record, as_of, self._terms)
+        return self.judge(Case(record, as_of, self.terms))
 
     def judge(self, case: Case) -> Report:
         """Judge every rule on one case."""

@@ -8,6 +8,8 @@ from typer.testing import CliRunner
 
 from app.cli.evaluate_tokens import evaluate_tokens
 from app.errors import UserError
+from app.records.readers import read_source
+from app.resources import ROOT
 from eval.tokens import Cost, RecordCost, report
 from tests.support.model_server import ModelServer, Reply, Token
 
@@ -63,6 +65,14 @@ def test_the_table(notes, server):
     shown = run(notes, "--model", server.url, "--records", 1)
     assert "一条规则一次" in shown
     assert "时间之比" not in shown
+
+
+def test_one_type_of_a_stay(server):
+    stay = next((ROOT / "examples").glob("01*.json"))
+    options = ("--format", "bingli", "--type", "入院记录", "--format-out", "json")
+    found = json.loads(run(stay, "--model", server.url, *options))
+    whole = len(read_source(stay).record.documents_of("入院记录")[0].text)
+    assert (found["n"], found["characters"]) == (1, whole)
 
 
 def test_sums_worked_by_hand():
