@@ -9,16 +9,18 @@ from collections.abc import Callable, Iterable
 from math import isclose
 from typing import Literal, NamedTuple
 
-from app.drafting.drugs import NamedDrug, named_drugs
+from app.drafting.drugs import NamedDrug, named_drugs, stopped_drugs
 from app.drafting.normal import Assertion, NormalText, Quantity, WrittenDate, lexicon
 
 CheckName = Literal[
-    "numbers", "dates", "drugs", "doses", "laterality", "negation", "opposites", "diagnoses", "operations", "plan"
+    "numbers", "dates", "drugs", "doses", "laterality", "negation", "opposites", "diagnoses", "operations", "plan",
+    "stops",
 ]  # fmt: skip
 Outcome = Literal["agrees", "contradicts", "absent", "not_applicable"]
 CHECK_TITLES: dict[CheckName, str] = {
     "numbers": "数值", "dates": "日期", "drugs": "药名", "doses": "用法用量", "laterality": "侧别",
     "negation": "有无", "opposites": "性质", "diagnoses": "诊断", "operations": "手术操作", "plan": "是否已实施",
+    "stops": "是否停用",
 }  # fmt: skip
 
 SAME_AMOUNT = 0.02
@@ -222,6 +224,17 @@ def _by_drug(text: str) -> list[tuple[NamedDrug | None, str]]:
     return [(drug, text[start:end]) for drug, start, end in zip(found, starts, ends, strict=True)]
 
 
+def check_stops(claim: NormalText, source: NormalText) -> CheckResult:
+    """A drug that no source stops must not read as if it were stopped."""
+    told = stopped_drugs(source.text)
+    results = []
+    for drug, is_stopped in stopped_drugs(claim.text):
+        states = {state for other, state in told if drug.is_same(other)}
+        if is_stopped and states:
+            results.append(CheckResult("stops", "agrees" if True in states else "contradicts", drug.name))
+    return _worst("stops", results)
+
+
 def check_laterality(claim: NormalText, source: NormalText) -> CheckResult:
     """Left, right, both sides, by the part of the body they stand with."""
     return _worst(
@@ -366,5 +379,5 @@ def _likeness_of_clauses(one: str, other: str) -> float:
 
 CHECKS: tuple[Callable[[NormalText, NormalText], CheckResult], ...] = (
     check_numbers, check_dates, check_drugs, check_doses, check_laterality,
-    check_negation, check_opposites, check_diagnoses, check_operations, check_plan,
+    check_negation, check_opposites, check_diagnoses, check_operations, check_plan, check_stops,
 )  # fmt: skip

@@ -4,6 +4,7 @@ Texts are in comparable form (``normalise``): brands are generic names already.
 """
 
 import re
+from collections.abc import Iterator
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -67,3 +68,33 @@ def _named(text: str, match: re.Match[str], *, is_listed: bool) -> NamedDrug:
     return NamedDrug(
         match.end(), name, is_listed, frozenset(p.removesuffix("旋") for p in (*prefixes, *partners))
     )
+
+
+_STRETCH_END = re.compile("[。;；\n]")
+_PART = re.compile("[^,，、]+")
+
+
+def stopped_drugs(text: str) -> tuple[tuple[NamedDrug, bool], ...]:
+    """The drugs of a text in order, each with whether the words stop it.
+
+    A drug with no verb of its own goes on with the verb before it (停用甲，乙100mg stops both), up to the next stop or
+    the next part of the sentence that names no drug.
+    """
+    return tuple(told for stretch in _STRETCH_END.split(text) for told in _told_in(stretch))
+
+
+def _told_in(stretch: str) -> Iterator[tuple[NamedDrug, bool]]:
+    is_stopped = False
+    for part in _PART.findall(stretch):
+        drugs = named_drugs(part)
+        verb = _last_verb(part, drugs[0].start if drugs else len(part))
+        follows = drugs and lexicon().stopping.search(part, drugs[-1].end)
+        is_stopped = bool(follows) or (is_stopped and bool(drugs) if verb is None else verb)
+        yield from ((drug, is_stopped) for drug in drugs)
+
+
+def _last_verb(part: str, end: int) -> bool | None:
+    """Whether the last verb before ``end`` stops what follows; ``None`` without one."""
+    stops = max((m.start() for m in lexicon().stopping.finditer(part, 0, end)), default=-1)
+    gives = max((m.start() for m in lexicon().giving.finditer(part, 0, end)), default=-1)
+    return None if stops == gives else stops > gives

@@ -58,6 +58,8 @@ class Lexicon:
     negated_afterwards: tuple[str, ...]
     done: re.Pattern[str]
     not_yet: re.Pattern[str]
+    stopping: re.Pattern[str]
+    giving: re.Pattern[str]
     drug: re.Pattern[str]
     drug_like: re.Pattern[str]
     drug_prefixes: tuple[str, ...]
@@ -119,6 +121,8 @@ def lexicon() -> Lexicon:
         negated_afterwards=tuple(raw["negated_afterwards"]),
         done=re.compile(_any_of(raw["done"])),
         not_yet=re.compile(_any_of(raw["not_yet"])),
+        stopping=re.compile(raw["stopping"]),
+        giving=re.compile(raw["giving"]),
         drug=re.compile(_any_of(_drug_names())),
         drug_like=_term(raw["drug_endings"], 0, 4, raw["filler"] + raw["drug_lead"]),
         drug_prefixes=tuple(raw["drug_prefixes"]),

@@ -77,6 +77,12 @@ def test_spellings_have_one_form(written, form):
         ("operations", "开腹胆囊切除术", "阑尾切除术", "contradicts"),
         ("plan", "已行冠脉造影检查", "拟行冠脉造影检查", "contradicts"),
         ("plan", "拟行冠脉造影检查", "拟行冠脉造影检查", "agrees"),
+        ("stops", "停用胺碘酮，阿司匹林100mg每日1次", "予阿司匹林100mg每日1次。胺碘酮停用。", "contradicts"),
+        ("stops", "停用胺碘酮，予阿司匹林100mg每日1次", "予阿司匹林100mg每日1次。胺碘酮停用。", "agrees"),
+        ("stops", "停用胺碘酮，阿司匹林100mg", "停用胺碘酮、阿司匹林100mg", "agrees"),
+        ("stops", "停用胺碘酮，体温正常，阿司匹林100mg", "予阿司匹林100mg，胺碘酮停用", "agrees"),
+        ("stops", "心脏骤停，肾上腺素1mg静脉注射", "予肾上腺素1mg静脉注射", "not_applicable"),
+        ("stops", "予阿司匹林100mg", "停用阿司匹林", "not_applicable"),  # 加用／停用 are opposites
     ],
 )
 def test_check(name, claim, source, outcome):
