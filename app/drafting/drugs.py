@@ -84,17 +84,20 @@ def stopped_drugs(text: str) -> tuple[tuple[NamedDrug, bool], ...]:
 
 
 def _told_in(stretch: str) -> Iterator[tuple[NamedDrug, bool]]:
-    is_stopped = False
+    goes_on = False  # whether a drug without a verb would be stopped
     for part in _PART.findall(stretch):
-        drugs = named_drugs(part)
-        verb = _last_verb(part, drugs[0].start if drugs else len(part))
-        follows = drugs and lexicon().stopping.search(part, drugs[-1].end)
-        is_stopped = bool(follows) or (is_stopped and bool(drugs) if verb is None else verb)
-        yield from ((drug, is_stopped) for drug in drugs)
+        drugs, at = named_drugs(part), 0
+        goes_on = goes_on and bool(drugs)
+        for drug in drugs:
+            goes_on = next(reversed(_verbs(part[at : drug.start])), goes_on)
+            at = drug.end
+            yield drug, next(iter(_verbs(part[at:])), goes_on) if drug == drugs[-1] else goes_on
+        goes_on = next(reversed(_verbs(part[at:])), goes_on)
 
 
-def _last_verb(part: str, end: int) -> bool | None:
-    """Whether the last verb before ``end`` stops what follows; ``None`` without one."""
-    stops = max((m.start() for m in lexicon().stopping.finditer(part, 0, end)), default=-1)
-    gives = max((m.start() for m in lexicon().giving.finditer(part, 0, end)), default=-1)
-    return None if stops == gives else stops > gives
+def _verbs(text: str) -> list[bool]:
+    """For each verb in order, whether it stops something."""
+    words = lexicon()
+    stops = [(m.start(), True) for m in words.stopping.finditer(text)]
+    gives = [(m.start(), False) for m in words.giving.finditer(text)]
+    return [stops_it for _, stops_it in sorted(stops + gives)]

@@ -81,6 +81,7 @@ def test_spellings_have_one_form(written, form):
         ("stops", "停用胺碘酮，予阿司匹林100mg每日1次", "予阿司匹林100mg每日1次。胺碘酮停用。", "agrees"),
         ("stops", "停用胺碘酮，阿司匹林100mg", "停用胺碘酮、阿司匹林100mg", "agrees"),
         ("stops", "停用胺碘酮，体温正常，阿司匹林100mg", "予阿司匹林100mg，胺碘酮停用", "agrees"),
+        ("stops", "停用左氧氟沙星改用替加环素50mg", "停用左氧氟沙星，改用替加环素50mg", "agrees"),
         ("stops", "心脏骤停，肾上腺素1mg静脉注射", "予肾上腺素1mg静脉注射", "not_applicable"),
         ("stops", "予阿司匹林100mg", "停用阿司匹林", "not_applicable"),  # 加用／停用 are opposites
     ],
