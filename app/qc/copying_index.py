@@ -60,10 +60,6 @@ class CopyMatch:
     other: NotePlace
     likeness: float
 
-    def mirrored(self) -> "CopyMatch":
-        """The same match as seen from the other record."""
-        return CopyMatch(self.other, self.place, self.likeness)
-
 
 class Discussion(NamedTuple):
     """The discussion of one first course note.

@@ -30,15 +30,6 @@ class Duration(NamedTuple):
     is_ago: bool
 
 
-class HospitalDay(NamedTuple):
-    """A counted day (入院第3天, 术后第2日); ``day`` is ``None`` when masked, ``anchor`` what it counts from."""
-
-    span: Span
-    day: int | None
-    masked: bool
-    anchor: str | None
-
-
 class DateMention(NamedTuple):
     """A date in a text.
 
@@ -114,10 +105,6 @@ _CANDIDATE = regex(
 _LOOK_AHEAD = 12
 _TENS_MORE = ("余", "多", "几", "来")
 _AND = regex(r"[零又+]?")
-_ANCHOR = regex(r"(?:入院|住院|术后|产后|病程|发病|化疗|手术|转入|入科)(?=(?:后|的|之)?\Z)")
-_HOSPITAL_DAY = regex(
-    r"第\s?(?:(?P<day>\d{1,3})|(?P<han>[一二三四五六七八九十]{1,3})|(?P<masked>\d?\*{1,3}\d?))\s?(?:个)?[天日](?!次)"
-)
 
 _YEAR = r"(?P<year>(?:19|20)[\d*]{2}|\*{2,4})"
 _MONTH = r"(?P<month>[\d*]{1,2})"
@@ -237,28 +224,6 @@ def _sum(larger: Duration, smaller: Duration) -> Duration:
         masked,
         smaller.is_ago,
     )
-
-
-def find_hospital_days(text: str) -> tuple[HospitalDay, ...]:
-    """The counted days of ``text`` in order: 入院第3天, 术后第2日, 第*天."""
-    half = half_width(text)
-    return tuple(_hospital_day(match) for match in _HOSPITAL_DAY.finditer(half))
-
-
-def _hospital_day(match: re.Match[str]) -> HospitalDay:
-    anchor = _ANCHOR.search(match.string, max(0, match.start() - 3), match.start())
-    return HospitalDay(
-        Span(anchor.start() if anchor else match.start(), match.end()),
-        _counted(match),
-        match["masked"] is not None,
-        anchor.group() if anchor else None,
-    )
-
-
-def _counted(match: re.Match[str]) -> int | None:
-    if match["day"]:
-        return int(match["day"])
-    return _han_number(match["han"]) if match["han"] else None
 
 
 def find_dates(text: str, default_year: int | None = None) -> tuple[DateMention, ...]:

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.records.model import CHINA_TIME
-from app.text.times import find_dates, find_durations, find_hospital_days
+from app.text.times import find_dates, find_durations
 
 
 @pytest.mark.parametrize(
@@ -90,27 +90,6 @@ def test_no_duration(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "quote", "day", "anchor"),
-    [
-        ("今为入院第3天。", "入院第3天", 3, "入院"),
-        ("术后第十二日", "术后第十二日", 12, "术后"),
-        ("入院后第 3 天", "入院后第 3 天", 3, "入院"),
-        ("第*天", "第*天", None, None),
-        ("住院第２天", "住院第２天", 2, "住院"),
-    ],
-)
-def test_hospital_day(text: str, quote: str, day: int | None, anchor: str | None) -> None:
-    (found,) = find_hospital_days(text)
-    assert (found.span.of(text), found.day, found.anchor) == (quote, day, anchor)
-    assert found.masked is (day is None)
-
-
-@pytest.mark.parametrize("text", ["3天", "第3次", "第3肋", "每3天", "第3周期"])
-def test_no_hospital_day(text: str) -> None:
-    assert find_hospital_days(text) == ()
-
-
-@pytest.mark.parametrize(
     ("text", "quote", "value", "precision"),
     [
         ("于2026-05-06 10:20入院", "2026-05-06 10:20", (2026, 5, 6, 10, 20), "minute"),
@@ -162,7 +141,7 @@ def test_no_date(text: str) -> None:
 
 @given(st.text(alphabet="3１0*年月日天周小时前第余半十两-./: 至a𬌗\n入院", max_size=80))
 def test_spans_lie_in_order_in_the_text(text: str) -> None:
-    for found in (find_durations(text), find_dates(text, 2026), find_hospital_days(text)):
+    for found in (find_durations(text), find_dates(text, 2026)):
         spans = [each.span for each in found]
         assert all(0 <= span.start < span.end <= len(text) for span in spans)
         assert all(a.end <= b.start for a, b in pairwise(spans))
@@ -182,4 +161,3 @@ def test_long_repetitions_take_linear_time(piece: str) -> None:
     text = piece * 20_000
     find_durations(text)
     find_dates(text, 2026)
-    find_hospital_days(text)
