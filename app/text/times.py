@@ -1,4 +1,4 @@
-"""Durations, hospital days and dates as Chinese notes write them."""
+"""Durations and dates as Chinese notes write them."""
 
 import re
 from collections.abc import Iterator
