@@ -5,8 +5,9 @@ thing, ``absent`` that they do not speak of it, ``not_applicable`` that the clai
 """
 
 import re
-from collections.abc import Callable, Iterable
-from math import isclose
+from collections.abc import Callable, Iterable, Sequence
+from itertools import pairwise
+from math import isclose, isinf
 from typing import Literal, NamedTuple
 
 from app.drafting.drugs import NamedDrug, named_drugs, stopped_drugs
@@ -27,6 +28,8 @@ SAME_AMOUNT = 0.02
 """Relative difference within which a pressure in kPa and one in mmHg are the same: conversions are rounded."""
 _SAME_NUMBER = 1e-5
 """The same for all else: only what floating-point arithmetic and the factors of hours and minutes leave."""
+_SNUG = 1.1
+"""A range may begin and end up to a tenth beyond the values that it sums up."""
 SAME_CONTENT = 0.6
 """Share of character pairs from which two short phrases speak of the same thing."""
 
@@ -37,6 +40,7 @@ _DOSE_DIMENSIONS = ("mass", "volume", "units", "tablets", "ampoules")
 OTHER_DAY = re.compile("昨|前[日天晚夜]|明[日天晨早晚]|次[日晨]|翌日|拟|择期")
 """Words that place what is told on another day than that of the note."""
 
+_WITH = re.compile("伴有?|合并|并发")
 _SIDES = ("左", "右")
 _BOTH_SIDES = ("双侧", "双")
 _SIDE_WORD = re.compile("左|右|双侧|双(?=[下上肺肾眼耳膝手足肢])")
@@ -65,10 +69,11 @@ def _worst(name: CheckName, found: Iterable[CheckResult]) -> CheckResult:
 
 def check_numbers(claim: NormalText, source: NormalText) -> CheckResult:
     """Every number of the claim, with its unit and what it measures."""
-    return _worst("numbers", (_check_quantity(quantity, source) for quantity in claim.quantities))
+    is_about = claim.coverage_by(source) >= SAME_CONTENT
+    return _worst("numbers", (_check_quantity(quantity, source, is_about) for quantity in claim.quantities))
 
 
-def _check_quantity(wanted: Quantity, source: NormalText) -> CheckResult:
+def _check_quantity(wanted: Quantity, source: NormalText, is_about: bool) -> CheckResult:
     about = f"{wanted.label}{wanted.value:g}"
     same = [
         q for q in source.quantities if _is_same_amount(wanted, q) and _may_be_same_side(wanted.side, q.side)
@@ -76,9 +81,22 @@ def _check_quantity(wanted: Quantity, source: NormalText) -> CheckResult:
     if same:
         swapped = wanted.label and all(_belongs_elsewhere(wanted, q, source) for q in same)
         return CheckResult("numbers", "contradicts" if swapped else "agrees", about)
+    if wanted.range and _lies_within(wanted, source):
+        return CheckResult("numbers", "agrees", about)
     rivals = (q for q in source.quantities if _is_rival(wanted, q))
-    is_spoken_of = len(wanted.label) < 2 or _share_a_pair(wanted.label, source.words)
+    is_spoken_of = len(wanted.label) < 2 or is_about or _share_a_pair(wanted.label, source.words)
     return CheckResult("numbers", "contradicts" if is_spoken_of and any(rivals) else "absent", about)
+
+
+def _lies_within(wanted: Quantity, source: NormalText) -> bool:
+    """Whether all that the source gives of this thing lies in the range meant, which is no wider than it must be."""
+    least, most = wanted.range or (wanted.amount, wanted.amount)
+    alike = [q for q in source.quantities if q.dimension == wanted.dimension]
+    own = [q for q in alike if _share_a_pair(q.label, wanted.label)]
+    given = [q.amount for q in own or alike]
+    if not given or not least <= min(given) <= max(given) <= most:
+        return False
+    return isinf(most) or not least or (min(given) <= least * _SNUG and max(given) * _SNUG >= most)
 
 
 def _is_rival(wanted: Quantity, found: Quantity) -> bool:
@@ -261,9 +279,20 @@ def _check_side(side: str, part: str, source: NormalText) -> CheckResult:
     covered = (
         wanted in said
         or (wanted in _SIDES and "双" in said)
-        or (wanted == "双" and {"左", "右"} <= set(said))
+        or (wanted == "双" and {"左", "右"} <= set(said) and not _sides_differ(part, source))
     )
     return CheckResult("laterality", _present(covered, said), about)
+
+
+def _sides_differ(part: str, source: NormalText) -> bool:
+    """Whether the source tells something of one side of this part and denies it of the other."""
+    clauses = [
+        clause
+        for clause in source.clauses
+        for m in _SIDE_WORD.finditer(clause)
+        if _is_same_part(part, _after(clause, m.end()))
+    ]
+    return len({bool(lexicon().negation.search(clause)) for clause in clauses}) > 1
 
 
 def _is_same_part(one: str, other: str) -> bool:
@@ -278,7 +307,8 @@ def check_negation(claim: NormalText, source: NormalText) -> CheckResult:
 def _check_assertion(wanted: Assertion, source: NormalText) -> CheckResult | None:
     same = [a for a in source.assertions if a.is_negated == wanted.is_negated]
     other = [a for a in source.assertions if a.is_negated != wanted.is_negated]
-    denied = max((_likeness(wanted.content, a.content) for a in other), default=0.0)
+    things = {wanted.content, wanted.scope}
+    denied = max((_likeness(thing, a.content) for a in other for thing in things), default=0.0)
     said = max(
         (max(_likeness(wanted.content, a.content), _likeness(wanted.scope, a.scope)) for a in same),
         default=0.0,
@@ -303,13 +333,14 @@ def check_opposites(claim: NormalText, source: NormalText) -> CheckResult:
     """Words of the claim whose opposite the sources use of the same thing."""
     results = []
     for group in lexicon().opposites:
-        pattern = re.compile("|".join(sorted(map(re.escape, group), key=len, reverse=True)))
+        pattern = re.compile("|".join(sorted("|".join(group).split("|"), key=len, reverse=True)))
         for clause in claim.clauses:
             results += [
                 _check_opposite(
                     m[0],
-                    clause[max(0, m.start() - 4) : m.start()] + clause[m.end() : m.end() + 2],
+                    clause[max(0, m.start() - 4) : m.start()] + clause[m.end() : m.end() + 4],
                     pattern,
+                    group,
                     source,
                 )
                 for m in pattern.finditer(clause)
@@ -317,22 +348,40 @@ def check_opposites(claim: NormalText, source: NormalText) -> CheckResult:
     return _worst("opposites", results)
 
 
-def _check_opposite(word: str, context: str, group: re.Pattern[str], source: NormalText) -> CheckResult:
+def _check_opposite(
+    word: str, context: str, pattern: re.Pattern[str], group: Sequence[str], source: NormalText
+) -> CheckResult:
     near = [clause for clause in source.clauses if _share_a_pair(context, clause)] or list(source.clauses)
-    said = {m[0] for clause in near for m in group.finditer(clause)}
-    outcome: Outcome = "agrees" if word in said or not said else "contradicts"
+    following = [later for clause, later in pairwise(source.clauses) if clause in near]
+    said = _found(pattern, near) or _found(pattern, following)
+    same = next(set(words.split("|")) for words in group if word in words.split("|"))
+    outcome: Outcome = "agrees" if same & said or not said else "contradicts"
     return CheckResult("opposites", outcome, word)
 
 
+def _found(pattern: re.Pattern[str], clauses: Iterable[str]) -> set[str]:
+    return {m[0] for clause in clauses for m in pattern.finditer(clause)}
+
+
 def check_diagnoses(claim: NormalText, source: NormalText) -> CheckResult:
-    """Names of diseases, and any name after 诊断."""
+    """Names of diseases, and any name after 诊断; what the sources only suspect must not be told as certain."""
     words = lexicon()
-    return _check_terms(
-        "diagnoses",
-        _terms(claim.text, words.disease, words.not_diseases),
-        _terms(source.text, words.disease, words.not_diseases),
-        source,
-    )
+    wanted = [
+        part
+        for term in _terms(claim.text, words.disease, words.not_diseases)
+        for part in _WITH.split(term)
+        if part
+    ]
+    overstated = next((term for term in wanted if _is_overstated(term, claim, source)), None)
+    if overstated:
+        return CheckResult("diagnoses", "contradicts", overstated)
+    return _check_terms("diagnoses", wanted, _terms(source.text, words.disease, words.not_diseases), source)
+
+
+def _is_overstated(term: str, claim: NormalText, source: NormalText) -> bool:
+    doubtful = lexicon().doubtful
+    told, known = ([c for c in text.clauses if _is_named(term, c)] for text in (claim, source))
+    return bool(known) and all(map(doubtful.search, known)) and not any(map(doubtful.search, told))
 
 
 def check_operations(claim: NormalText, source: NormalText) -> CheckResult:
@@ -357,8 +406,15 @@ def _check_terms(name: CheckName, wanted: list[str], offered: list[str], source:
 
 
 def _is_named(term: str, text: str) -> bool:
-    """Whether the text has the telling end of the term; what stands before it may be wording."""
-    return term[-_TELLING:] in text
+    """Whether the text has the telling end of the term, or one clause both its halves (胆囊多发结石).
+
+    What stands before the telling end may be wording.
+    """
+    if term[-_TELLING:] in text:
+        return True
+    halves = [(term[:at], term[at:]) for at in range(2, len(term) - 1)]
+    clauses = NormalText(text).clauses
+    return any(one in clause and other in clause for one, other in halves for clause in clauses)
 
 
 def check_plan(claim: NormalText, source: NormalText) -> CheckResult:

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import cached_property, lru_cache
+from math import inf
 from pathlib import Path
 from typing import NamedTuple
 
@@ -25,6 +26,7 @@ _ROMAN = re.compile(r"(?<![a-z])(iv|iii|ii|i|v)(?=\s*[级期型度])")
 _ROMAN_VALUES = {"i": "1", "ii": "2", "iii": "3", "iv": "4", "v": "5"}
 _STRENGTH = re.compile(r"(\d)\s*([-+])(?=\s*级)")
 _POWER_UNIT = re.compile(r"(?:[×xX*]\s*10|[eE])\s*\^?\s*(⁹|9|¹²|12)\s*/\s*[lL]")
+_NONE_OF = re.compile(r"转移\s*\(?\s*0/\d+\s*枚?\)?|0/\d+\s*枚?见?(?:癌|肿瘤)?转移")
 _HALVES = (("半小时", "30分钟"), ("半年", "6个月"), ("半个月", "15天"), ("半月", "15天"), ("半天", "12小时"))
 
 _FULL_DATE = re.compile(r"((?:19|20)\d\d)\s*[-/.年]\s*(\d{1,2})\s*[-/.月]\s*(\d{1,2})\s*[日号]?")
@@ -38,6 +40,10 @@ _CLAUSE_END = re.compile(r"[，。；;！？!?\n]|,(?!\d)")
 _ENUMERATED = re.compile(r"、|以及|(?<![闻触扪累涉危普提])及|或(?!许)")
 _AFFIRMED = re.compile("^[有伴但可]|可见|闻及|触及|仍有")
 _ITEM_END = re.compile(rf"{_CLAUSE_END.pattern}|、")
+_TO = re.compile("[~\\-—–至到]")
+_AT_LEAST_AFTER, _AT_MOST_AFTER = re.compile("及?以上"), re.compile("及?以[下内]")
+_AT_LEAST = re.compile("(?:超过|大于|高于|不低于|不少于|至少|[>≥])$")
+_AT_MOST = re.compile("(?:小于|低于|少于|不足|不高于|[<≤])$")
 _BESIDE_NUMBER = "约为达至是在予共计升降到较前最高低:：=（(>＞<＜≥≤ "
 
 
@@ -54,10 +60,12 @@ class Lexicon:
     quantity: re.Pattern[str]
     units: dict[str, tuple[str, float]]
     opposites: tuple[tuple[str, ...], ...]
+    generic: re.Pattern[str]
     negation: re.Pattern[str]
     negated_afterwards: tuple[str, ...]
     done: re.Pattern[str]
     not_yet: re.Pattern[str]
+    doubtful: re.Pattern[str]
     stopping: re.Pattern[str]
     giving: re.Pattern[str]
     drug: re.Pattern[str]
@@ -117,10 +125,12 @@ def lexicon() -> Lexicon:
         quantity=re.compile(rf"(?<![\d.a-z])({run})\s*[余多]?\s*({_any_of(units)})?"),
         units=units,
         opposites=tuple(tuple(group) for group in raw["opposites"]),
+        generic=re.compile(_any_of(raw["generic"])),
         negation=re.compile(f"(?!{_any_of(raw['pseudo_negations'])})(?:{_any_of(raw['negations'])})"),
         negated_afterwards=tuple(raw["negated_afterwards"]),
         done=re.compile(_any_of(raw["done"])),
         not_yet=re.compile(_any_of(raw["not_yet"])),
+        doubtful=re.compile(_any_of(raw["doubtful"])),
         stopping=re.compile(raw["stopping"]),
         giving=re.compile(raw["giving"]),
         drug=re.compile(_any_of(_drug_names())),
@@ -162,6 +172,7 @@ def normalise(text: str) -> str:
     # Muscle strength 4- and 4+ lie between the grades (MRC).
     text = _STRENGTH.sub(lambda m: f"{int(m[1]) + (0.3 if m[2] == '+' else -0.3):g}", text)
     text = _ROMAN.sub(lambda m: _ROMAN_VALUES[m[1]], text)
+    text = _NONE_OF.sub("未见转移", text)
     text = _CHINESE_NUMBER.sub(lambda m: str(_chinese_value(m[1])), text)
     text = _ORDINAL.sub(lambda m: f"第{_chinese_value(m[1])}", text)
     for letter, name in words.vital_letters.items():
@@ -178,7 +189,8 @@ class Quantity(NamedTuple):
 
     第7天 has a dimension of its own: it is no 7天.
 
-    ``side`` is the last 左 or 右 before it in its clause, ``""`` without one.
+    ``side`` is the last 左 or 右 before it in its clause, ``""`` without one. ``range`` are the least and the largest
+    amount that are meant by one end of 6～10 or by 95以上; ``None`` for a plain number.
     """
 
     value: float
@@ -186,6 +198,7 @@ class Quantity(NamedTuple):
     amount: float
     label: str
     side: str = ""
+    range: tuple[float, float] | None = None
 
 
 class WrittenDate(NamedTuple):
@@ -202,7 +215,7 @@ class WrittenDate(NamedTuple):
 
 
 class Assertion(NamedTuple):
-    """One thing said to be there or not to be there; ``scope`` is what stands behind the negation."""
+    """One thing said to be there or not to be there; ``scope`` is what stands behind the word that says so."""
 
     content: str
     scope: str
@@ -289,7 +302,7 @@ class NormalText:
     @cached_property
     def words(self) -> str:
         """The content without numbers and dates, which checks of their own compare."""
-        return content_of(lexicon().quantity.sub("", self.timeless))
+        return content_of(lexicon().generic.sub("", lexicon().quantity.sub("", self.timeless)))
 
     @cached_property
     def pairs(self) -> frozenset[str]:
@@ -346,8 +359,20 @@ def _quantities(text: str) -> Iterator[Quantity]:
         if text[: match.start()].endswith("第"):
             dimension = f"ordinal {dimension}"
         label, side = _label_before(text, match.start()), _side_before(text, match.start())
-        for number in re.findall(_NUMBER, match[1]):
-            yield Quantity(float(number), dimension, float(number) * factor, label, side)
+        numbers = [float(number) for number in re.findall(_NUMBER, match[1])]
+        meant = _range(text, match, [number * factor for number in numbers])
+        for number in numbers:
+            yield Quantity(number, dimension, number * factor, label, side, meant)
+
+
+def _range(text: str, match: re.Match[str], amounts: list[float]) -> tuple[float, float] | None:
+    if len(amounts) == 2 and _TO.search(match[1]):
+        return (min(amounts), max(amounts))
+    if _AT_LEAST_AFTER.match(text, match.end()) or _AT_LEAST.search(text, 0, match.start()):
+        return (amounts[0], inf)
+    if _AT_MOST_AFTER.match(text, match.end()) or _AT_MOST.search(text, 0, match.start()):
+        return (0.0, amounts[0])
+    return None
 
 
 def _label_before(text: str, at: int) -> str:
@@ -367,12 +392,14 @@ def _assertions(clause: str) -> Iterator[Assertion]:
         negated = lexicon().negation.search(item)
         if negated:
             carried = True
-        elif _AFFIRMED.search(item):
+        affirmed = None if negated else _AFFIRMED.search(item)
+        if affirmed:
             carried = False
         content = content_of(lexicon().negation.sub("", item))
         afterwards = any(word in item for word in lexicon().negated_afterwards)
         if len(content) >= 2:
-            scope = content_of(item[negated.end() :]) if negated else content
+            marked = negated or affirmed
+            scope = content_of(item[marked.end() :]) if marked else content
             yield Assertion(
                 content, scope if len(scope) > 1 else content, bool(negated) or carried or afterwards
             )

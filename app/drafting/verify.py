@@ -12,6 +12,15 @@ SPOKEN_OF = 0.4
 SAID = 0.8
 """Coverage from which code alone calls a claim supported when no check objects."""
 
+SAID_EXACTLY = 0.6
+"""The same, of every clause, where numbers, dates, names or denials of the claim were found in its sources."""
+
+UNHEARD_OF = 0.2
+"""Coverage of one clause below which the sources do not speak of what it adds."""
+_SHORTEST = 3
+"""Characters from which a clause adds something."""
+
+_EXACT = frozenset({"numbers", "dates", "drugs", "operations", "negation"})
 _NAMES_ONLY = frozenset({"drugs", "doses", "diagnoses", "operations"})
 """Checks that compare a name with any other of its kind, not with what is said of the same thing."""
 
@@ -86,9 +95,9 @@ def verify(claim: str, sources: Sequence[str], judge: Judge | None = None) -> Ve
     checks = run_checks(told, known)
     coverage = told.coverage_by(known)
     objection = _objection(told, known, checks)
-    if objection:
-        return Verification(objection, 0.02, checks)
-    if coverage >= SAID:
+    if objection or _least_coverage(told, known) < UNHEARD_OF:
+        return Verification(objection or "not_addressed", 0.02, checks)
+    if coverage >= SAID or (_agrees_exactly(checks) and _least_coverage(told, known) >= SAID_EXACTLY):
         return Verification("supported", round(coverage, 3), checks)
     if coverage < SPOKEN_OF:
         return Verification("not_addressed", round(coverage / 4, 3), checks)
@@ -98,16 +107,26 @@ def verify(claim: str, sources: Sequence[str], judge: Judge | None = None) -> Ve
     return Verification(opinion.verdict, round(opinion.supported, 3), checks, was_judged=True)
 
 
+def _agrees_exactly(checks: Sequence[CheckResult]) -> bool:
+    return any(check.name in _EXACT and check.outcome == "agrees" for check in checks)
+
+
+def _least_coverage(told: NormalText, known: NormalText) -> float:
+    """The coverage of that clause which the sources cover least, however well they cover the rest."""
+    clauses = (NormalText(clause) for clause in told.clauses)
+    return min((c.coverage_by(known) for c in clauses if len(c.words) >= _SHORTEST), default=1.0)
+
+
 def _objection(told: NormalText, known: NormalText, checks: Sequence[CheckResult]) -> Verdict | None:
-    """What the checks alone decide; a contradiction needs sources that speak of the rest of the claim too."""
+    """What the checks alone decide; another name contradicts only where sources speak of the rest of the claim."""
     wrong = [check for check in checks if check.outcome == "contradicts"]
+    if any(check.name not in _NAMES_ONLY for check in wrong):
+        return "not_supported"
     if wrong:
         rest = told.text
         for check in wrong:
-            if check.name in _NAMES_ONLY:
-                rest = rest.replace(check.about, "")
+            rest = rest.replace(check.about, "")
         frame = NormalText(rest)
-        return (
-            "not_supported" if not frame.words or frame.coverage_by(known) >= SPOKEN_OF else "not_addressed"
-        )
+        is_about = len(frame.words) < 2 or frame.coverage_by(known) >= SPOKEN_OF
+        return "not_supported" if is_about else "not_addressed"
     return "not_addressed" if any(check.outcome == "absent" for check in checks) else None
