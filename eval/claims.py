@@ -85,15 +85,14 @@ class Evaluation(NamedTuple):
 
 
 def evaluate(claims: Sequence[Claim], judge: Judge | None) -> Evaluation:
-    """Verify the labelled claims.
+    """Verify the claims; those without a label count as unscored.
 
     Raises:
         UserError: no claim has a label.
     """
-    labelled = [claim for claim in claims if claim.label]
-    if not labelled:
+    if not any(claim.label for claim in claims):
         raise UserError("陈述都没有 label，无从评测，请每行标 supported、not_supported 或 not_addressed。")
-    return Evaluation(tuple(verify_claims(labelled, judge)))
+    return Evaluation(tuple(verify_claims(claims, judge)))
 
 
 def _accuracy(verified: Sequence[VerifiedClaim]) -> Accuracy:

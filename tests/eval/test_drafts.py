@@ -163,7 +163,7 @@ def test_claims(tmp_path, monkeypatch):
     file = tmp_path / "claims.jsonl"
     file.write_text("\n".join(json.dumps(claim, ensure_ascii=False) for claim in CLAIMS), "utf-8")
     printed = json.loads(run("claims", file, "--no-model"))
-    assert (printed["n"], printed["unscored"], printed["accuracy"]) == (3, 0, 0.6667)
+    assert (printed["n"], printed["unscored"], printed["accuracy"]) == (4, 1, 0.6667)
     assert printed["by_kind"]["数值"]["accuracy"] == 1.0
     assert printed["confusion"]["supported"] == {
         "supported": 1, "not_supported": 1, "not_addressed": 0, "unverified": 0,

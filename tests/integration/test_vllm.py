@@ -149,11 +149,16 @@ def test_the_confidence_of_a_closed_answer_can_be_read(model: LanguageModel, que
     assert "".join(token.text for token in answer.tokens) == answer.text
 
 
-@pytest.mark.parametrize("schema", [None, OBJECT], ids=["free", "object"])
-def test_an_answer_without_room_is_truncated(model: LanguageModel, schema) -> None:
+def test_a_closed_answer_without_room_is_truncated(model: LanguageModel) -> None:
     with pytest.raises(ModelFailure) as failure:
-        ask(model, schema, max_tokens=3)
+        ask(model, OBJECT, max_tokens=3)
     assert failure.value.kind == "truncated"
+
+
+def test_free_text_without_room_is_cut_and_says_so(model: LanguageModel) -> None:
+    answer = ask(model, None, max_tokens=3)
+    assert answer.is_cut
+    assert answer.usage.completion_tokens == 3
 
 
 def test_too_long_a_prompt_is_a_failure_and_the_next_call_works(model: LanguageModel) -> None:
