@@ -9,6 +9,7 @@ annotations are not sealed.
 """
 
 import io
+import logging
 import re
 from typing import NamedTuple
 
@@ -19,6 +20,8 @@ from pypdf.generic import read_string_from_stream
 from app.errors import UserError
 from app.labelling.found import Found, read_back
 from app.labelling.label import Label, LabelError, notice_among, sealed, to_json
+
+logging.getLogger("pypdf").setLevel(logging.CRITICAL)  # its warnings quote the file, which holds a record
 
 _KEY = "/AIGC"
 _COPY = re.compile(rb"/AIGC\s*(?=\()")

@@ -167,3 +167,11 @@ def test_programs_read_one_object_a_line(bingli_label) -> None:
 
 def test_help_shows_an_example(bingli_label) -> None:
     assert "bingli label verify 出院记录.docx" in bingli_label("--help").stdout
+
+
+def test_the_reader_of_pdf_does_not_log_what_it_reads(tmp_path, caplog) -> None:
+    path = tmp_path / "a.pdf"
+    path.write_bytes("%PDF-1.7\n1 0 obj\n(患者好转出院\\q)\nendobj\nstartxref\n3\n%%EOF".encode())
+    with pytest.raises(UserError, match="PDF 已损坏"):
+        verify(path, KEY)
+    assert not caplog.records
