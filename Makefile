@@ -35,7 +35,7 @@ bench: $(VENV)/.dev
 	$(BIN)/python -m eval.bench_service
 	$(BIN)/python -m eval.bench_storage
 	$(BIN)/bingli models pull
-	$(BIN)/bingli eval tokens examples --format bingli --type 入院记录 --timed 1
+	$(BIN)/bingli eval tokens eval/data/stays/07.json --format bingli --type 入院记录 --timed 1
 
 $(VENV)/.app: pyproject.toml constraints.txt
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || { echo "需要 Python 3.11 以上和 venv 模块（Debian：apt-get install python3-venv）。" >&2; exit 2; }

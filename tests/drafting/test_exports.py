@@ -236,6 +236,14 @@ def test_pdf_of_a_word_longer_than_a_line(written):
     assert "A" * 400 in shown(written(".pdf", finished(record)[1], record))
 
 
+@pytest.mark.parametrize("lines", [14, 20])
+def test_pdf_leaves_no_heading_alone_at_the_foot_of_a_page(written, lines):
+    record = stay(documents=[note("D1", "入院记录", f"主诉：{'A' * 80 * lines}3天。", None)])
+    for page in PdfReader(written(".pdf", finished(record)[1], record)).pages:
+        *_, last, _foot = page.extract_text().replace("\0", "").splitlines()
+        assert last.strip() not in {"入院诊断：", "出院诊断：", "出院医嘱：", "出处"}
+
+
 # --- docx ---
 
 

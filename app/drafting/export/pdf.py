@@ -79,6 +79,7 @@ def _block(sheet: "_Sheet", block: Block) -> None:
         for lines in block.paragraphs[1:]:
             sheet.paragraph(_paragraph(lines))
         return
+    sheet.keep_with_next()
     sheet.paragraph([name], above=2)
     for line in block.lines:
         sheet.paragraph(_runs(line), indent=_INDENT)
@@ -143,7 +144,13 @@ class _Sheet(FPDF):
 
     def heading(self, text: str) -> None:
         """A small heading."""
+        self.keep_with_next()
         self.paragraph([_Run(text, _HEADING)], size=_SMALL, above=5)
+
+    def keep_with_next(self) -> None:
+        """A new page where a heading would stand alone at the foot of this one."""
+        if self.will_page_break(3 * _SIZE * _LEADING):
+            self.add_page()
 
     def signature(self) -> None:
         """The line to sign on."""
