@@ -6,8 +6,8 @@ log-odds of the two answers at the place where the engines choose between them. 
     bingli models convert
     python -m eval.adapt 条目.jsonl --indicators 指标.json --model FOLDER --out 适配器 --minutes 60
 
-``FOLDER`` is what ``bingli models convert`` names. Needs ``pip install 'bingli[adapt]'``; without a GPU a step of some
-300 tokens takes about 4 s on two quiet cores.
+``FOLDER`` is what ``bingli models convert`` names. Needs ``pip install 'bingli[adapt]'``. All statements about a note
+are read in one go, the note once.
 """
 
 # mypy: disable-error-code="import-not-found,import-untyped,unused-ignore"
@@ -17,6 +17,7 @@ import random
 import sys
 import time
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -31,7 +32,6 @@ from eval.facts import LabelledItem, fact_labels, load_items, require_indicators
 RANK = 8
 ATTENTION = ("q_proj", "k_proj", "v_proj", "o_proj")
 _LEARNING_RATE = 2e-4
-_STATEMENTS_A_STEP = 4
 _PASSES = 3
 _HELD_OUT_EVERY = 3
 _SEED = 1
@@ -45,6 +45,10 @@ class Question(NamedTuple):
     group: str
     messages: tuple[Message, ...]
     is_yes: bool
+
+
+Sheet = tuple[Question, ...]
+"""All questions about one note."""
 
 
 class Measured(NamedTuple):
@@ -62,28 +66,36 @@ class Measured(NamedTuple):
 
 
 class Split(NamedTuple):
-    """Questions to train on, and questions of other indicators."""
+    """Notes to train on, and notes of other indicators."""
 
-    train: list[Question]
-    held_out: list[Question]
+    train: list[Sheet]
+    held_out: list[Sheet]
 
 
-def questions(items: Iterable[LabelledItem], indicators: Indicators) -> Iterator[Question]:
-    """Every statement that an annotator has answered with yes or no (无法判断 counts as no)."""
+def sheets(items: Iterable[LabelledItem], indicators: Indicators) -> Iterator[Sheet]:
+    """For each note every statement that an annotator has answered with yes or no (无法判断 counts as no)."""
     judge = IndicatorJudge(indicators, None)
     prompt = indicator_prompts().fact
     for item in items:
-        for statement, truth in fact_labels(item, judge.statements(item.indicator)).items():
-            messages = prompt.messages({"note": item.note, "question": statement.text})
-            yield Question(item.indicator, messages, truth)
+        labels = fact_labels(item, judge.statements(item.indicator))
+        sheet = tuple(
+            Question(item.indicator, prompt.messages({"note": item.note, "question": statement.text}), truth)
+            for statement, truth in labels.items()
+        )
+        if sheet:
+            yield sheet
 
 
-def split(asked: Sequence[Question]) -> Split:
+def split(asked: Iterable[Sheet]) -> Split:
     """Hold out every third indicator, by name."""
-    held_out = set(sorted({question.group for question in asked})[::_HELD_OUT_EVERY])
+    by_group: dict[str, list[Sheet]] = {}
+    for sheet in asked:
+        by_group.setdefault(sheet[0].group, []).append(sheet)
+    names = sorted(by_group)
+    held_out = names[::_HELD_OUT_EVERY]
     return Split(
-        [question for question in asked if question.group not in held_out],
-        [question for question in asked if question.group in held_out],
+        [sheet for name in names if name not in held_out for sheet in by_group[name]],
+        [sheet for name in held_out for sheet in by_group[name]],
     )
 
 
@@ -129,26 +141,42 @@ class Model:
         self._model = model.to(self._device)
         self._answers = [self._tokenizer.encode(answer, add_special_tokens=False)[0] for answer in (YES, NO)]
 
-    def log_odds(self, question: Question) -> Any:  # noqa: ANN401 - a scalar of torch
-        """The log-odds, differentiable; the answer begins with the quotation mark that engines are held to."""
+    def log_odds(self, sheet: Sheet) -> Any:  # noqa: ANN401 - a tensor
+        """The log-odds of every question about a note, differentiable, ``(n,)``; the note is read once."""
+        import torch
+
+        asked = [self._tokens(question) for question in sheet]
+        shared = _shared(asked)
+        note = torch.tensor([asked[0][max(0, shared - _LONGEST_TOKENS) : shared]], device=self._device)
+        read = self._model(input_ids=note, logits_to_keep=1, use_cache=True).past_key_values
+        read.batch_repeat_interleave(len(sheet))
+        ends = [torch.tensor(tokens[shared:], device=self._device) for tokens in asked]
+        padded = torch.nn.utils.rnn.pad_sequence(ends, batch_first=True)
+        lengths = torch.tensor([len(end) for end in ends], device=self._device)
+        is_word = torch.arange(padded.shape[1], device=self._device) < lengths[:, None]
+        mask = torch.cat([torch.ones(len(sheet), note.shape[1], device=self._device), is_word], dim=1)
+        logits = self._model(input_ids=padded, attention_mask=mask, past_key_values=read).logits
+        last = logits[torch.arange(len(sheet), device=self._device), lengths - 1].float()
+        yes, no = self._answers
+        return last[:, yes] - last[:, no]
+
+    def _tokens(self, question: Question) -> list[int]:
+        """Up to the answer, which begins with the quotation mark that engines are held to."""
         turns = [message._asdict() for message in question.messages]
         text = self._tokenizer.apply_chat_template(turns, add_generation_prompt=True, tokenize=False) + '"'
-        tokens = self._tokenizer(text, return_tensors="pt", add_special_tokens=False)["input_ids"]
-        tokens = tokens[:, -_LONGEST_TOKENS:].to(self._device)
-        logits = self._model(input_ids=tokens, logits_to_keep=1, use_cache=False).logits[0, -1].float()
-        yes, no = self._answers
-        return logits[yes] - logits[no]
+        tokens: list[int] = self._tokenizer(text, add_special_tokens=False)["input_ids"]
+        return tokens
 
-    def ask(self, asked: Iterable[Question]) -> list[float]:
-        """The log-odds of every question."""
+    def ask(self, asked: Iterable[Sheet]) -> list[float]:
+        """The log-odds of every question, note by note."""
         import torch
 
         self._model.eval()
         with torch.inference_mode():
-            return [float(self.log_odds(question)) for question in asked]
+            return [odds for sheet in asked for odds in self.log_odds(sheet).tolist()]
 
-    def adapt(self, asked: Sequence[Question], seconds: float) -> int:
-        """Train an adapter on ``asked``, three times over or until the time is up; give the steps done."""
+    def adapt(self, asked: Sequence[Sheet], seconds: float) -> int:
+        """Train an adapter on ``asked``, a note a step, three times over or until the time is up; give the steps."""
         import peft
         import torch
 
@@ -162,14 +190,13 @@ class Model:
         optimiser = torch.optim.AdamW(trained, lr=_LEARNING_RATE, weight_decay=0.0)
         until = time.monotonic() + seconds
         steps = 0
-        for batch in _batches(asked):
+        for sheet in _passes(asked):
             if time.monotonic() > until:
                 break
-            for question in batch:
-                odds = self.log_odds(question)
-                truth = torch.tensor(float(question.is_yes), device=odds.device)
-                loss: Any = torch.nn.functional.binary_cross_entropy_with_logits(odds, truth)
-                (loss / len(batch)).backward()
+            odds = self.log_odds(sheet)
+            truths = torch.tensor([float(question.is_yes) for question in sheet], device=odds.device)
+            loss: Any = torch.nn.functional.binary_cross_entropy_with_logits(odds, truths)
+            loss.backward()
             torch.nn.utils.clip_grad_norm_(trained, 1.0)
             optimiser.step()
             optimiser.zero_grad()
@@ -181,12 +208,16 @@ class Model:
         self._model.save_pretrained(str(folder))
 
 
-def _batches(asked: Sequence[Question]) -> Iterator[list[Question]]:
+def _shared(asked: Sequence[Sequence[int]]) -> int:
+    """How many tokens all begin with; each keeps at least one of its own."""
+    shortest = min(map(len, asked)) - 1
+    return next((i for i in range(shortest) if len({tokens[i] for tokens in asked}) > 1), shortest)
+
+
+def _passes(asked: Sequence[Sheet]) -> Iterator[Sheet]:
     order = random.Random(_SEED)  # noqa: S311 - reproducible, not secret
     for _ in range(_PASSES):
-        shuffled = order.sample(list(asked), len(asked))
-        for start in range(0, len(shuffled), _STATEMENTS_A_STEP):
-            yield shuffled[start : start + _STATEMENTS_A_STEP]
+        yield from order.sample(list(asked), len(asked))
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -197,20 +228,21 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--model", type=Path, required=True, help="safetensors 模型文件夹")
     parser.add_argument("--out", type=Path, required=True, help="写适配器的文件夹")
     parser.add_argument("--minutes", type=float, default=60.0, help="训练至多多少分钟")
-    parser.add_argument("--most", type=int, default=None, help="留出部分至多问多少题")
+    parser.add_argument("--most", type=int, default=None, help="留出部分至多问多少份")
     given = parser.parse_args(arguments)
     go_offline()
     items, indicators = load_items(given.labels), load_indicators(given.indicators)
     require_indicators(items, indicators)
-    parts = split(list(questions(items, indicators)))
+    parts = split(sheets(items, indicators))
     held_out = random.Random(_SEED).sample(parts.held_out, len(parts.held_out))[: given.most]  # noqa: S311
     model = Model(given.model)
-    before = measure(held_out, model.ask(held_out))
+    asked = list(chain.from_iterable(held_out))
+    before = measure(asked, model.ask(held_out))
     steps = model.adapt(parts.train, given.minutes * 60)
-    after = measure(held_out, model.ask(held_out))
+    after = measure(asked, model.ask(held_out))
     model.save_adapter(given.out)
     told = {
-        "trained_on": len(parts.train),
+        "notes": len(parts.train),
         "steps": steps,
         "before": before._asdict(),
         "after": after._asdict(),

@@ -9,7 +9,7 @@ import pytest
 
 from app.llm.prompts import Message
 from app.qc.specialty.indicator import load_indicators
-from eval.adapt import Model, Question, measure, questions, split
+from eval.adapt import Model, Question, measure, sheets, split
 from eval.facts import LabelledItem
 
 MAKE_MODEL = Path(__file__).parents[1] / "support" / "tiny_model.py"
@@ -44,20 +44,20 @@ def indicators(tmp_path: Path):
 
 
 def test_every_answered_statement_is_a_question(indicators) -> None:
-    found = list(questions([item("指标0", "True", "无法判断"), item("指标1", "True")], indicators))
-    assert [(question.group, question.is_yes) for question in found] == [
-        ("指标0", True),
-        ("指标0", False),
-        ("指标1", True),
+    given = [item("指标0", "True", "无法判断"), item("指标0"), item("指标1", "True")]
+    found = list(sheets(given, indicators))
+    assert [[(question.group, question.is_yes) for question in sheet] for sheet in found] == [
+        [("指标0", True), ("指标0", False)],
+        [("指标1", True)],
     ]
-    assert all("已行胸部CT。" in question.messages[1].content for question in found)
-    assert "血常规" in found[1].messages[1].content
+    assert all("已行胸部CT。" in question.messages[1].content for sheet in found for question in sheet)
+    assert "血常规" in found[0][1].messages[1].content
 
 
 def test_no_indicator_is_on_both_sides() -> None:
-    parts = split([asked(f"指标{number % 7}", is_yes=bool(number % 2)) for number in range(40)])
-    assert {q.group for q in parts.train} == {"指标1", "指标2", "指标4", "指标5"}
-    assert {q.group for q in parts.held_out} == {"指标0", "指标3", "指标6"}
+    parts = split((asked(f"指标{number % 7}", is_yes=bool(number % 2)),) for number in range(40))
+    assert {sheet[0].group for sheet in parts.train} == {"指标1", "指标2", "指标4", "指标5"}
+    assert {sheet[0].group for sheet in parts.held_out} == {"指标0", "指标3", "指标6"}
 
 
 def test_the_measure_by_hand() -> None:
@@ -79,11 +79,22 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+def test_a_note_is_read_once_for_all_its_questions(tiny: Path) -> None:
+    model = Model(tiny)
+    ends = ("有无发热", "", "abc" * 40, "是否行胸部CT检查？" * 9)
+    note = "主诉：咳嗽3天。" * 9
+    turns = [(Message("system", "只回答。"), Message("user", f"{note}{end}")) for end in ends]
+    sheet = tuple(Question("甲", each, is_yes=True) for each in turns)
+    together, alone = model.ask([sheet]), model.ask([(question,) for question in sheet])
+    spread = max(alone) - min(alone)
+    assert together == pytest.approx(alone, abs=spread / 10)
+
+
 def test_an_adapter_learns_and_is_saved(tiny: Path, tmp_path: Path) -> None:
     model = Model(tiny)
-    train = [asked("训练", is_yes=bool(number % 2)) for number in range(20)]
+    train = [(asked("训练", is_yes=bool(number % 2)),) for number in range(20)]
     before = model.ask(train[:2])
-    assert model.adapt(train, seconds=200) == 15  # 20 questions, four a step, three times over
+    assert model.adapt(train, seconds=200) == 60  # 20 notes three times over
     after = model.ask(train[:2])
     assert after[1] - after[0] > before[1] - before[0]
     model.save_adapter(tmp_path)
@@ -92,4 +103,4 @@ def test_an_adapter_learns_and_is_saved(tiny: Path, tmp_path: Path) -> None:
 
 
 def test_time_that_is_up_ends_the_training(tiny: Path) -> None:
-    assert Model(tiny).adapt([asked("训练", is_yes=True)], seconds=-1) == 0
+    assert Model(tiny).adapt([(asked("训练", is_yes=True),)], seconds=-1) == 0
