@@ -6,6 +6,7 @@ thing, ``absent`` that they do not speak of it, ``not_applicable`` that the clai
 
 import re
 from collections.abc import Callable, Iterable, Sequence
+from functools import cache
 from itertools import pairwise
 from math import isclose, isinf
 from typing import Literal, NamedTuple
@@ -14,12 +15,12 @@ from app.drafting.drugs import NamedDrug, named_drugs, stopped_drugs
 from app.drafting.normal import Assertion, NormalText, Quantity, WrittenDate, lexicon
 
 CheckName = Literal[
-    "numbers", "dates", "drugs", "doses", "laterality", "negation", "opposites", "diagnoses", "operations", "plan",
-    "stops",
+    "numbers", "levels", "dates", "drugs", "doses", "laterality", "negation", "opposites", "diagnoses", "operations",
+    "plan", "stops",
 ]  # fmt: skip
 Outcome = Literal["agrees", "contradicts", "absent", "not_applicable"]
 CHECK_TITLES: dict[CheckName, str] = {
-    "numbers": "数值", "dates": "日期", "drugs": "药名", "doses": "用法用量", "laterality": "侧别",
+    "numbers": "数值", "levels": "高低", "dates": "日期", "drugs": "药名", "doses": "用法用量", "laterality": "侧别",
     "negation": "有无", "opposites": "性质", "diagnoses": "诊断", "operations": "手术操作", "plan": "是否已实施",
     "stops": "是否停用",
 }  # fmt: skip
@@ -41,6 +42,7 @@ OTHER_DAY = re.compile("昨|前[日天晚夜]|明[日天晨早晚]|次[日晨]|�
 """Words that place what is told on another day than that of the note."""
 
 _WITH = re.compile("伴有?|合并|并发")
+_LAST = re.compile("复查|出院|末次|目前|现")
 _SIDES = ("左", "右")
 _BOTH_SIDES = ("双侧", "双")
 _SIDE_WORD = re.compile("左|右|双侧|双(?=[下上肺肾眼耳膝手足肢])")
@@ -101,8 +103,12 @@ def _lies_within(wanted: Quantity, source: NormalText) -> bool:
 
 def _is_rival(wanted: Quantity, found: Quantity) -> bool:
     """Whether the source gives another number of this kind, this number in another unit, or this thing's number."""
-    same_kind = bool(wanted.dimension) and found.dimension == wanted.dimension
+    same_kind = bool(wanted.dimension) and _kind(found) == _kind(wanted)
     return same_kind or found.value == wanted.value or _share_a_pair(found.label, wanted.label)
+
+
+def _kind(quantity: Quantity) -> str:
+    return "time" if quantity.dimension == "months" else quantity.dimension
 
 
 def _may_be_same_side(one: str, other: str) -> bool:
@@ -133,6 +139,39 @@ def _share_a_pair(one: str, other: str) -> bool:
     return any(other[at : at + 2] in pairs for at in range(len(other) - 1))
 
 
+def check_levels(claim: NormalText, source: NormalText) -> CheckResult:
+    """正常, 升高 or 降低 against the numbers of the same thing; ``about`` are all clauses that agree, or one that does not.
+
+    Looks at clauses that say nothing else, where the sources have no such word of their own.
+    """
+    agreeing = []
+    for clause in claim.clauses:
+        told = _level_pattern().fullmatch(clause)
+        if not told or (len(told["level"]) > 1 and told["level"] in source.text):
+            continue
+        given = [q.level for q in source.quantities if q.level is not None and _is_of(q, told["of"])]
+        levels = set(given[-1:] if _LAST.search(clause) else given)
+        wanted = lexicon().levels[told["level"]]
+        if levels and wanted not in levels:
+            return CheckResult("levels", "contradicts", clause)
+        if levels == {wanted}:
+            agreeing.append(clause)
+    return CheckResult("levels", "agrees" if agreeing else "not_applicable", "，".join(agreeing))
+
+
+def _is_of(quantity: Quantity, measure: str) -> bool:
+    label = quantity.label
+    return len(label) > 1 and (measure.endswith(label) or label.endswith(measure))
+
+
+@cache
+def _level_pattern() -> re.Pattern[str]:
+    return re.compile(
+        "(?:患者|入院时?|出院时?|复查|末次|查体|目前|现|治疗后|术后)*(?P<of>[\u4e00-\u9fa5a-z]{2,12}?)(?:水平|值|计数)?"
+        f"(?:仍|已|均|明显|稍|轻度|恢复|降至|升至|为|在)*(?P<level>{'|'.join(lexicon().levels)})(?:范围|水平)?内?"
+    )
+
+
 def check_dates(claim: NormalText, source: NormalText) -> CheckResult:
     """Calendar dates and times of day."""
     results = [
@@ -144,6 +183,9 @@ def check_dates(claim: NormalText, source: NormalText) -> CheckResult:
         for d in claim.dates
     ]
     results += [CheckResult("dates", "contradicts", c) for c in claim.clauses if _is_another_day(c, source)]
+    results += [
+        CheckResult("dates", "contradicts", c) for c in claim.clauses if _is_number_of_another_day(c, source)
+    ]
     results += [
         CheckResult("dates", _present(time in source.clock_times, source.clock_times), time)
         for time in sorted(claim.clock_times)
@@ -160,6 +202,24 @@ def _is_another_day(clause: str, source: NormalText) -> bool:
         return False
     meant = [s for c in told for s in NormalText(c).dates[1:]] + _meant_by(told, source)
     return not any(d.agrees_with(s) for s in meant for d in dates)
+
+
+def _is_number_of_another_day(clause: str, source: NormalText) -> bool:
+    """Whether the clause gives its day a number that stands only in lines of other days."""
+    told = NormalText(clause)
+    if len(told.dates) != 1:
+        return False
+    lines = [NormalText(line) for line in source.text.splitlines()]
+    for quantity in told.quantities:
+        holding = [line for line in lines if any(_is_same_amount(quantity, q) for q in line.quantities)]
+        if holding and all(_is_of_another_day(line, told.dates[0]) for line in holding):
+            return True
+    return False
+
+
+def _is_of_another_day(line: NormalText, day: WrittenDate) -> bool:
+    days = (*line.dates, *line.relative_dates)
+    return bool(days) and not any(day.agrees_with(each) for each in days)
 
 
 def _meant_by(clauses: list[str], source: NormalText) -> list[WrittenDate]:
@@ -434,6 +494,6 @@ def _likeness_of_clauses(one: str, other: str) -> float:
 
 
 CHECKS: tuple[Callable[[NormalText, NormalText], CheckResult], ...] = (
-    check_numbers, check_dates, check_drugs, check_doses, check_laterality,
+    check_numbers, check_levels, check_dates, check_drugs, check_doses, check_laterality,
     check_negation, check_opposites, check_diagnoses, check_operations, check_plan, check_stops,
 )  # fmt: skip

@@ -27,7 +27,8 @@ _ROMAN_VALUES = {"i": "1", "ii": "2", "iii": "3", "iv": "4", "v": "5"}
 _STRENGTH = re.compile(r"(\d)\s*([-+])(?=\s*级)")
 _POWER_UNIT = re.compile(r"(?:[×xX*]\s*10|[eE])\s*\^?\s*(⁹|9|¹²|12)\s*/\s*[lL]")
 _NONE_OF = re.compile(r"转移\s*\(?\s*0/\d+\s*枚?\)?|0/\d+\s*枚?见?(?:癌|肿瘤)?转移")
-_HALVES = (("半小时", "30分钟"), ("半年", "6个月"), ("半个月", "15天"), ("半月", "15天"), ("半天", "12小时"))
+_HALVES = (("半小时", "30分钟"), ("半年", "6个月"), ("半个?月(?![板形瓣神])", "15天"), ("半天", "12小时"))
+_LIST_NUMBER = re.compile(r"(?:^|(?<=[;；。:：\n]))\s*\d{1,2}[.．、)）]\s*(?=[^\d\s])")
 
 _FULL_DATE = re.compile(r"((?:19|20)\d\d)\s*[-/.年]\s*(\d{1,2})\s*[-/.月]\s*(\d{1,2})\s*[日号]?")
 _MONTH_DAY = re.compile(r"(?<!\d)(\d{1,2})月(\d{1,2})[日号]")
@@ -40,6 +41,11 @@ _CLAUSE_END = re.compile(r"[，。；;！？!?\n]|,(?!\d)")
 _ENUMERATED = re.compile(r"、|以及|(?<![闻触扪累涉危普提])及|或(?!许)")
 _AFFIRMED = re.compile("^[有伴但可]|可见|闻及|触及|仍有")
 _ITEM_END = re.compile(rf"{_CLAUSE_END.pattern}|、")
+_MARKS = {"高": 1, "↑": 1, "h": 1, "低": -1, "↓": -1, "l": -1}
+_MARK = re.compile(r"\s*\(?([高低↑↓]|[hl](?![a-z/]))")
+_LIMITS = re.compile(
+    rf"[^，。;\n\d]{{0,4}}(?:参考|正常)[^，。;\n\d]{{0,6}}({_NUMBER})\s*[-~—–至]+\s*({_NUMBER})"
+)
 _TO = re.compile("[~\\-—–至到]")
 _AT_LEAST_AFTER, _AT_MOST_AFTER = re.compile("及?以上"), re.compile("及?以[下内]")
 _AT_LEAST = re.compile("(?:超过|大于|高于|不低于|不少于|至少|[>≥])$")
@@ -59,6 +65,8 @@ class Lexicon:
     routes: re.Pattern[str]
     quantity: re.Pattern[str]
     units: dict[str, tuple[str, float]]
+    usual: dict[str, tuple[tuple[float, float], ...]]
+    levels: dict[str, int]
     opposites: tuple[tuple[str, ...], ...]
     generic: re.Pattern[str]
     negation: re.Pattern[str]
@@ -124,6 +132,8 @@ def lexicon() -> Lexicon:
         routes=re.compile(_any_of(raw["routes"])),
         quantity=re.compile(rf"(?<![\d.a-z])({run})\s*[余多]?\s*({_any_of(units)})?"),
         units=units,
+        usual={measure: tuple((low, high) for low, high in parts) for measure, parts in raw["usual"].items()},
+        levels=raw["levels"],
         opposites=tuple(tuple(group) for group in raw["opposites"]),
         generic=re.compile(_any_of(raw["generic"])),
         negation=re.compile(f"(?!{_any_of(raw['pseudo_negations'])})(?:{_any_of(raw['negations'])})"),
@@ -163,12 +173,13 @@ def _chinese_value(written: str) -> int:
 def normalise(text: str) -> str:
     """The comparable form: one width, lower case, Arabic numerals, one spelling a term."""
     words = lexicon()
+    text = _LIST_NUMBER.sub("", text)
     text = _POWER_UNIT.sub(lambda m: f"e{unicodedata.normalize('NFKC', m[1])}/l", text)
     # A full-width comma always ends a clause; after NFKC it could be one inside a number.
     text = "，".join(unicodedata.normalize("NFKC", part) for part in text.split("，")).lower()
     text = text.replace("μ", "u").replace("°c", "℃")
     for half, whole in _HALVES:
-        text = text.replace(half, whole)
+        text = re.sub(half, whole, text)
     # Muscle strength 4- and 4+ lie between the grades (MRC).
     text = _STRENGTH.sub(lambda m: f"{int(m[1]) + (0.3 if m[2] == '+' else -0.3):g}", text)
     text = _ROMAN.sub(lambda m: _ROMAN_VALUES[m[1]], text)
@@ -190,7 +201,8 @@ class Quantity(NamedTuple):
     第7天 has a dimension of its own: it is no 7天.
 
     ``side`` is the last 左 or 右 before it in its clause, ``""`` without one. ``range`` are the least and the largest
-    amount that are meant by one end of 6～10 or by 95以上; ``None`` for a plain number.
+    amount that are meant by one end of 6～10 or by 95以上; ``None`` for a plain number. ``level`` is -1 below, 0 within,
+    1 above the limits that the text gives with it, or the usual ones; ``None`` where neither is known.
     """
 
     value: float
@@ -199,6 +211,7 @@ class Quantity(NamedTuple):
     label: str
     side: str = ""
     range: tuple[float, float] | None = None
+    level: int | None = None
 
 
 class WrittenDate(NamedTuple):
@@ -361,8 +374,23 @@ def _quantities(text: str) -> Iterator[Quantity]:
         label, side = _label_before(text, match.start()), _side_before(text, match.start())
         numbers = [float(number) for number in re.findall(_NUMBER, match[1])]
         meant = _range(text, match, [number * factor for number in numbers])
-        for number in numbers:
-            yield Quantity(number, dimension, number * factor, label, side, meant)
+        for part, number in enumerate(numbers):
+            level = _level(number, part, label, text[match.end() :])
+            yield Quantity(number, dimension, number * factor, label, side, meant, level)
+
+
+def _level(number: float, part: int, label: str, after: str) -> int | None:
+    """Against the mark or the limits right behind the number, else against what is usual."""
+    if mark := _MARK.match(after):
+        return _MARKS[mark[1]]
+    if limits := _LIMITS.match(after):
+        return _against(number, float(limits[1]), float(limits[2]))
+    usual = next((parts for measure, parts in lexicon().usual.items() if label.endswith(measure)), ())
+    return _against(number, *usual[part]) if part < len(usual) else None
+
+
+def _against(number: float, low: float, high: float) -> int:
+    return (number > high) - (number < low)
 
 
 def _range(text: str, match: re.Match[str], amounts: list[float]) -> tuple[float, float] | None:

@@ -93,8 +93,9 @@ def verify(claim: str, sources: Sequence[str], judge: Judge | None = None) -> Ve
         return Verification("unverified", None, ())
     told, known = NormalText.of(claim), NormalText.of(*sources)
     checks = run_checks(told, known)
-    coverage = told.coverage_by(known)
     objection = _objection(told, known, checks)
+    told = _without_levels(told, checks)
+    coverage = told.coverage_by(known)
     if objection or _least_coverage(told, known) < UNHEARD_OF:
         return Verification(objection or "not_addressed", 0.02, checks)
     if coverage >= SAID or (_agrees_exactly(checks) and _least_coverage(told, known) >= SAID_EXACTLY):
@@ -105,6 +106,19 @@ def verify(claim: str, sources: Sequence[str], judge: Judge | None = None) -> Ve
     if opinion is None:
         return Verification("unverified", None, checks)
     return Verification(opinion.verdict, round(opinion.supported, 3), checks, was_judged=True)
+
+
+def _without_levels(told: NormalText, checks: Sequence[CheckResult]) -> NormalText:
+    """The claim without the clauses whose words the sources give as numbers."""
+    settled = {
+        c
+        for check in checks
+        if (check.name, check.outcome) == ("levels", "agrees")
+        for c in check.about.split("，")
+    }
+    return (
+        NormalText("，".join(clause for clause in told.clauses if clause not in settled)) if settled else told
+    )
 
 
 def _agrees_exactly(checks: Sequence[CheckResult]) -> bool:

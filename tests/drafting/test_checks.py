@@ -30,6 +30,8 @@ CLAIMS = Path(__file__).parent / "data" / "claims.jsonl"
         ("T36.5℃", "体温36.5℃"),
         ("CT示", "ct示"),
         ("双肺", "双肺"),
+        ("半月前行左膝半月板成形术", "15天前行左膝半月板成形术"),
+        ("1.戒烟；2.两周后复诊", "戒烟;2周后复诊"),
     ],
 )
 def test_spellings_have_one_form(written, form):
@@ -50,6 +52,20 @@ def test_spellings_have_one_form(written, form):
         ("numbers", "左下肢由4级降至3级", "左上肢由4-级降至3-级，左下肢由4级降至3级", "agrees"),
         ("numbers", "血糖4月后复查", "四周后复查血糖", "contradicts"),
         ("numbers", "患者无不适", "患者吸烟30年", "not_applicable"),
+        ("numbers", "出院后2周复诊", "1.戒烟；2.两周后复诊", "agrees"),
+        ("numbers", "出院后1个月复诊", "1.戒烟；2.出院后两周复诊", "contradicts"),
+        ("levels", "入院时血压偏高", "BP 178/102mmHg", "agrees"),
+        ("levels", "入院时血压正常", "BP 178/102mmHg", "contradicts"),
+        ("levels", "血压正常", "BP 150/80mmHg", "not_applicable"),
+        ("levels", "体温正常", "T 36.7℃", "agrees"),
+        ("levels", "血钾偏低", "血钾2.9mmol/L（低）", "agrees"),
+        ("levels", "复查血钾正常", "血钾2.9mmol/L（低），复查血钾3.8mmol/L（参考值3.5-5.3）", "agrees"),
+        ("levels", "复查血钾仍低", "血钾2.9mmol/L（低），复查血钾3.8mmol/L（参考值3.5-5.3）", "contradicts"),
+        ("levels", "血钾正常", "血钾3.8mmol/L", "not_applicable"),
+        ("levels", "射血分数保留", "LVEF 38%", "contradicts"),
+        ("dates", "5月5日血钾2.9mmol/L", "5月3日血钾2.9mmol/L\n5月5日血钾3.8mmol/L", "contradicts"),
+        ("dates", "5月5日血钾3.8mmol/L", "5月3日血钾2.9mmol/L\n5月5日血钾3.8mmol/L", "agrees"),
+        ("dates", "5月5日复查，血钾2.9mmol/L", "5月5日复查\n5月3日血钾2.9mmol/L", "agrees"),
         ("dates", "5月6日", "2026-05-06", "agrees"),
         ("dates", "2025年5月6日", "2026-05-06", "contradicts"),
         ("dates", "5月6日手术", "今日手术", "absent"),
@@ -128,8 +144,8 @@ def test_a_judge_decides_what_the_checks_cannot():
 
 def test_code_alone_is_right_on_our_claims():
     found = evaluate(read_claims(CLAIMS), None)
-    assert found.total.scored + found.total.unscored >= 270
-    assert found.total.unscored <= 25
+    assert found.total.scored + found.total.unscored >= 330
+    assert found.total.unscored <= 30
     assert found.total.right / found.total.scored >= 0.9
     assert found.confusion["not_supported"]["supported"] == 0
     assert found.confusion["not_addressed"]["supported"] == 0
