@@ -42,6 +42,9 @@ OTHER_DAY = re.compile("昨|前[日天晚夜]|明[日天晨早晚]|次[日晨]|�
 """Words that place what is told on another day than that of the note."""
 
 _WITH = re.compile("伴有?|合并|并发")
+_CHANGE = re.compile(
+    r"[由从](?P<first>[^，]*?\d[^，]*?)(?:[升降增减变改恢转]|至|到)[^，\d]{0,4}(?P<last>\d[^，]*)"
+)
 _LAST = re.compile("复查|出院|末次|目前|现")
 _SIDES = ("左", "右")
 _BOTH_SIDES = ("双侧", "双")
@@ -72,7 +75,40 @@ def _worst(name: CheckName, found: Iterable[CheckResult]) -> CheckResult:
 def check_numbers(claim: NormalText, source: NormalText) -> CheckResult:
     """Every number of the claim, with its unit and what it measures."""
     is_about = claim.coverage_by(source) >= SAME_CONTENT
-    return _worst("numbers", (_check_quantity(quantity, source, is_about) for quantity in claim.quantities))
+    results = [_check_quantity(quantity, source, is_about) for quantity in claim.quantities]
+    results += [
+        CheckResult("numbers", "contradicts", c) for c in claim.clauses if _is_turned_round(c, source)
+    ]
+    results += [CheckResult("numbers", "contradicts", c) for c in claim.clauses if _is_mispaired(c, source)]
+    return _worst("numbers", results)
+
+
+def _is_turned_round(clause: str, source: NormalText) -> bool:
+    """Whether the clause tells of a change from one number to another that the sources tell the other way."""
+    change = _CHANGE.search(clause)
+    if not change:
+        return False
+    first, last = (NormalText(change[part]).quantities[:1] for part in ("first", "last"))
+    if not first or not last:
+        return False
+    places = [
+        [at for at, q in enumerate(source.quantities) if q.value == end[0].value] for end in (first, last)
+    ]
+    return bool(places[0] and places[1]) and min(places[0]) > max(places[1])
+
+
+def _is_mispaired(clause: str, source: NormalText) -> bool:
+    """Whether the clause joins two numbers (5分钟9分) of which the sources join the first with another of the kind."""
+    told = NormalText(clause).quantities
+    items = [NormalText(item).quantities for line in source.clauses for item in line.split("、")]
+    for one, other in pairwise(told):
+        if not one.dimension or not other.dimension or one.dimension == other.dimension:
+            continue
+        joined = [item for item in items if any(_is_same_amount(one, q) for q in item)]
+        rivals = [q for item in joined for q in item if q.dimension == other.dimension]
+        if rivals and not any(_is_same_amount(other, q) for q in rivals):
+            return True
+    return False
 
 
 def _check_quantity(wanted: Quantity, source: NormalText, is_about: bool) -> CheckResult:
@@ -149,10 +185,10 @@ def check_levels(claim: NormalText, source: NormalText) -> CheckResult:
         told = _level_pattern().fullmatch(clause)
         if not told or (len(told["level"]) > 1 and told["level"] in source.text):
             continue
-        given = [q.level for q in source.quantities if q.level is not None and _is_of(q, told["of"])]
+        given = [q.level for q in source.quantities if _is_of(q, told["of"])]
         levels = set(given[-1:] if _LAST.search(clause) else given)
         wanted = lexicon().levels[told["level"]]
-        if levels and wanted not in levels:
+        if levels and not levels & {wanted, None}:
             return CheckResult("levels", "contradicts", clause)
         if levels == {wanted}:
             agreeing.append(clause)

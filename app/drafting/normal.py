@@ -48,8 +48,8 @@ _LIMITS = re.compile(
 )
 _TO = re.compile("[~\\-—–至到]")
 _AT_LEAST_AFTER, _AT_MOST_AFTER = re.compile("及?以上"), re.compile("及?以[下内]")
-_AT_LEAST = re.compile("(?:超过|大于|高于|不低于|不少于|至少|[>≥])$")
-_AT_MOST = re.compile("(?:小于|低于|少于|不足|不高于|[<≤])$")
+_AT_LEAST = re.compile("(?:(?<!不)(?<!未)超过|(?<!不)[大高]于|不低于|不少于|不小于|至少|[>≥])$")
+_AT_MOST = re.compile("(?:(?<!不)[小低少]于|不足|不高于|不大于|[不未]超过|[<≤])$")
 _BESIDE_NUMBER = "约为达至是在予共计升降到较前最高低:：=（(>＞<＜≥≤ "
 
 
@@ -122,6 +122,7 @@ def lexicon() -> Lexicon:
     canonical |= {alias: name for name, aliases in raw["spellings"].items() for alias in (name, *aliases)}
     times = {alias: str(times) for times, aliases in raw["frequencies"].items() for alias in aliases}
     units = {unit: (str(dimension), float(factor)) for unit, (dimension, factor) in raw["units"].items()}
+    unit = re.sub(r"(?<=\|)升(?=\||$)", "升(?![高至到])", _any_of(units))  # 升 is a litre, and a rise
     run = rf"{_NUMBER}(?:\s*[/x×*~\-—–至到]\s*{_NUMBER})*"
     return Lexicon(
         spelling=re.compile(_any_of(canonical)),
@@ -130,7 +131,8 @@ def lexicon() -> Lexicon:
         frequency=re.compile(_any_of(times)),
         times_a_day=times,
         routes=re.compile(_any_of(raw["routes"])),
-        quantity=re.compile(rf"(?<![\d.a-z])({run})\s*[余多]?\s*({_any_of(units)})?"),
+        # straight behind letters only with a unit: ALT120U/L, but not T12 or CA199
+        quantity=re.compile(rf"(?<![\d.])(?:(?<![a-z])|(?={run}\s*(?:{unit})))({run})\s*[余多]?\s*({unit})?"),
         units=units,
         usual={measure: tuple((low, high) for low, high in parts) for measure, parts in raw["usual"].items()},
         levels=raw["levels"],

@@ -54,6 +54,16 @@ def test_spellings_have_one_form(written, form):
         ("numbers", "患者无不适", "患者吸烟30年", "not_applicable"),
         ("numbers", "出院后2周复诊", "1.戒烟；2.两周后复诊", "agrees"),
         ("numbers", "出院后1个月复诊", "1.戒烟；2.出院后两周复诊", "contradicts"),
+        ("numbers", "ALT120U/L", "ALT 45U/L", "contradicts"),
+        ("numbers", "CA199升高", "CA199 85U/ml", "not_applicable"),
+        ("numbers", "体温不超过38℃", "体温38.9℃", "contradicts"),
+        ("numbers", "体温超过38℃", "体温38.9℃", "agrees"),
+        ("numbers", "CRP由18mg/L升至96mg/L", "CRP96mg/L，复查CRP18mg/L", "contradicts"),
+        ("numbers", "CRP由96mg/L降至18mg/L", "CRP96mg/L，复查CRP18mg/L", "agrees"),
+        ("numbers", "5分钟Apgar评分9分", "Apgar评分1分钟9分、5分钟10分", "contradicts"),
+        ("numbers", "1分钟Apgar评分9分", "Apgar评分1分钟9分、5分钟10分", "agrees"),
+        ("levels", "复查白细胞正常", "白细胞14.6×10^9/L↑，复查白细胞7.9×10^9/L", "not_applicable"),
+        ("diagnoses", "痰培养检出肺炎克雷伯菌", "痰培养：肺炎克雷伯菌", "not_applicable"),
         ("levels", "入院时血压偏高", "BP 178/102mmHg", "agrees"),
         ("levels", "入院时血压正常", "BP 178/102mmHg", "contradicts"),
         ("levels", "血压正常", "BP 150/80mmHg", "not_applicable"),
@@ -144,8 +154,8 @@ def test_a_judge_decides_what_the_checks_cannot():
 
 def test_code_alone_is_right_on_our_claims():
     found = evaluate(read_claims(CLAIMS), None)
-    assert found.total.scored + found.total.unscored >= 330
-    assert found.total.unscored <= 30
+    assert found.total.scored + found.total.unscored >= 390
+    assert found.total.unscored <= 36
     assert found.total.right / found.total.scored >= 0.9
     assert found.confusion["not_supported"]["supported"] == 0
     assert found.confusion["not_addressed"]["supported"] == 0
