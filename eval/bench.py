@@ -33,6 +33,7 @@ from app.records.model import MedicalRecord
 from app.records.readers.json_record import parse_record
 from app.resources import ROOT
 from app.settings import Settings, go_offline
+from app.text.lexicons import load_tree
 from eval.synthetic import synthetic_stay
 
 LARGEST_MULTIPLE = 10.0
@@ -41,6 +42,7 @@ RECHECK_MILLISECONDS = 20.0
 
 _CLAUSE = re.compile(r"[^。；！？\n]+")
 _WARMING = 10
+_DIAGNOSIS = "股骨转子间骨折"  # of the generated stays
 _MEMORY_DOCUMENT = "首次病程记录"
 _NO_DATA = ("orders", "lab_results", "exam_reports", "procedures", "vitals")
 _EXAMPLE = ROOT / "examples" / "02-神经内科-脑梗死.json"
@@ -307,16 +309,19 @@ def _memory(count: int) -> Memory:
     with tempfile.TemporaryDirectory() as folder:
         given = Path(folder) / "stays.jsonl"
         with given.open("w", encoding="utf-8") as file:
-            file.writelines(json.dumps(_short(number), ensure_ascii=False) + "\n" for number in range(count))
+            file.writelines(f"{_short(number)}\n" for number in range(count))
         command = [sys.executable, "-m", "eval.bench", "--audit-for-memory", str(given), folder]
         done = subprocess.run(command, check=True, capture_output=True, text=True)  # noqa: S603 - ourselves
     return Memory(count, float(done.stdout.split()[-1]))
 
 
-def _short(number: int) -> dict[str, Any]:
+def _short(number: int) -> str:
+    """A stay with its first course note alone, as JSON; its diagnosis is one of the many that a hospital sees."""
     stay = synthetic_stay(number)
     first_course = [d for d in stay["documents"] if d["type"] == _MEMORY_DOCUMENT]
-    return {name: part for name, part in stay.items() if name not in _NO_DATA} | {"documents": first_course}
+    short = {name: part for name, part in stay.items() if name not in _NO_DATA} | {"documents": first_course}
+    diseases = list(load_tree("disease_names")["synonyms"])
+    return json.dumps(short, ensure_ascii=False).replace(_DIAGNOSIS, diseases[number % len(diseases)])
 
 
 def _audit_for_memory(given: str, folder: str) -> float:

@@ -9,7 +9,6 @@ import sqlite3
 import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import closing
-from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import NamedTuple, Self
@@ -50,15 +49,6 @@ class NotePlace(NamedTuple):
     record_id: str
     document_id: str
     span: Span
-
-
-@dataclass(frozen=True, slots=True)
-class CopyMatch:
-    """Two discussions of different patients that say the same; ``likeness`` is 0–1."""
-
-    place: NotePlace
-    other: NotePlace
-    likeness: float
 
 
 class Discussion(NamedTuple):
@@ -117,26 +107,20 @@ class CopyingIndex:
         with closing(self._database.execute("SELECT COUNT(*) FROM note")) as rows:
             return int(rows.fetchone()[0])
 
-    def add(self, record: MedicalRecord) -> tuple[CopyMatch, ...]:
-        """Take in a record's first course note; give its matches among the notes already there.
+    def add(self, record: MedicalRecord) -> None:
+        """Take in a record's first course note.
 
         A record without department, main diagnosis or a discussion long enough is left out.
         """
         note = read_discussion(record, self._minimum)
         self._forget(record.record_id)
-        if note is None:
-            return ()
-        found = [
-            CopyMatch(note.place, other.place, likeness(note.content, other.content, self._limit))
-            for other in self._alike(note)
-        ]
-        self._store(note, _band_keys(note))
-        return tuple(sorted(found, key=lambda match: match.other))
+        if note is not None:
+            self._store(note, _band_keys(note))
 
     def peers(self, record: MedicalRecord) -> tuple[Discussion, ...] | None:
         """The discussions of other records that match, for ``with_peers``; ``None`` where no other is comparable.
 
-        Unlike ``add`` it changes nothing: once every record of a batch is in, each is looked up again.
+        To be asked once every record of a batch is in.
         """
         note = read_discussion(record, self._minimum)
         if note is None or not self._has_others(note):

@@ -31,10 +31,12 @@ def record(
 
 def pairs(records) -> set[frozenset[str]]:
     with CopyingIndex() as index:
+        for each in records:
+            index.add(each)
         return {
-            frozenset((match.place.record_id, match.other.record_id))
+            frozenset((each.record_id, peer.place.record_id))
             for each in records
-            for match in index.add(each)
+            for peer in index.peers(each) or ()
         }
 
 
@@ -92,19 +94,20 @@ def test_the_order_of_patients_changes_nothing(shuffled):
 
 def test_a_record_added_again_replaces_itself():
     with CopyingIndex() as index:
+        index.add(record(1, discussion(2)))
         index.add(record(1, BASE))
-        assert index.add(record(1, BASE)) == ()
         assert len(index) == 1
+        assert [peer.content.text for peer in index.peers(record(2, BASE))] == [BASE]
 
 
 def test_the_index_survives_on_disk(tmp_path):
     with CopyingIndex(tmp_path / "copies.sqlite") as index:
         index.add(record(1, BASE))
     with CopyingIndex(tmp_path / "copies.sqlite") as index:
-        (match,) = index.add(record(2, BASE))
-    assert match.other.record_id == "R1"
+        (peer,) = index.peers(record(2, BASE))
+    assert peer.place.record_id == "R1"
     note = record(1, BASE).documents[0].text
-    assert match.other.span.of(note) == BASE
+    assert peer.place.span.of(note) == BASE
 
 
 def test_peers_of_a_whole_batch():
