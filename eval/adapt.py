@@ -14,9 +14,10 @@ are read in one go, the note once.
 import argparse
 import json
 import random
+import re
 import sys
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -31,6 +32,8 @@ from eval.facts import LabelledItem, fact_labels, load_items, require_indicators
 
 RANK = 8
 ATTENTION = ("q_proj", "k_proj", "v_proj", "o_proj")
+_OF_LLAMA = dict(zip(ATTENTION, ("attn_q", "attn_k", "attn_v", "attn_output"), strict=True))
+_LORA_TENSOR = re.compile(r"layers\.(?P<layer>\d+)\.self_attn\.(?P<module>\w+)\.lora_(?P<matrix>[AB])\.")
 _LEARNING_RATE = 2e-4
 _PASSES = 3
 _HELD_OUT_EVERY = 3
@@ -204,8 +207,27 @@ class Model:
         return steps
 
     def save_adapter(self, folder: Path) -> None:
-        """Write the adapter as vLLM loads it (``--enable-lora --lora-modules``)."""
+        """Write the adapter as vLLM loads it (``--enable-lora --lora-modules``), and ``adapter.gguf`` for llama.cpp."""
         self._model.save_pretrained(str(folder))
+        _write_gguf(folder / "adapter.gguf", self._model.state_dict())
+
+
+def _write_gguf(path: Path, tensors: Mapping[str, Any]) -> None:
+    """The low-rank matrices in half precision, under the names that llama.cpp gives the layers of Qwen2."""
+    import gguf
+
+    file = gguf.GGUFWriter(path, "qwen2")
+    file.add_string("general.type", "adapter")
+    file.add_string("adapter.type", "lora")
+    file.add_float32("adapter.lora.alpha", 2.0 * RANK)
+    for name, tensor in tensors.items():
+        if found := _LORA_TENSOR.search(name):
+            own = f"blk.{found['layer']}.{_OF_LLAMA[found['module']]}.weight.lora_{found['matrix'].lower()}"
+            file.add_tensor(own, tensor.detach().cpu().half().numpy())
+    file.write_header_to_file()
+    file.write_kv_data_to_file()
+    file.write_tensors_to_file()
+    file.close()
 
 
 def _shared(asked: Sequence[Sequence[int]]) -> int:

@@ -91,6 +91,8 @@ def test_a_note_is_read_once_for_all_its_questions(tiny: Path) -> None:
 
 
 def test_an_adapter_learns_and_is_saved(tiny: Path, tmp_path: Path) -> None:
+    from gguf import GGUFReader
+
     model = Model(tiny)
     train = [(asked("训练", is_yes=bool(number % 2)),) for number in range(20)]
     before = model.ask(train[:2])
@@ -100,6 +102,10 @@ def test_an_adapter_learns_and_is_saved(tiny: Path, tmp_path: Path) -> None:
     model.save_adapter(tmp_path)
     assert json.loads((tmp_path / "adapter_config.json").read_text())["r"] == 8
     assert (tmp_path / "adapter_model.safetensors").stat().st_size < 100_000
+    shapes = {each.name: tuple(each.shape) for each in GGUFReader(tmp_path / "adapter.gguf").tensors}
+    assert len(shapes) == 2 * 4 * 2  # layers, modules, matrices
+    assert shapes["blk.1.attn_q.weight.lora_a"] == (64, 8)  # GGUF names the fastest dimension first
+    assert shapes["blk.1.attn_q.weight.lora_b"] == (8, 64)
 
 
 def test_time_that_is_up_ends_the_training(tiny: Path) -> None:
