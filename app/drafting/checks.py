@@ -5,7 +5,7 @@ thing, ``absent`` that they do not speak of it, ``not_applicable`` that the clai
 """
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cache
 from itertools import pairwise
 from math import isclose, isinf
@@ -41,6 +41,7 @@ _DOSE_DIMENSIONS = ("mass", "volume", "units", "tablets", "ampoules")
 OTHER_DAY = re.compile("昨|前[日天晚夜]|明[日天晨早晚]|次[日晨]|翌日|拟|择期")
 """Words that place what is told on another day than that of the note."""
 
+_SENTENCE_END = re.compile("[。；;]")
 _WITH = re.compile("伴有?|合并|并发")
 _CHANGE = re.compile(
     r"[由从](?P<first>[^，]*?\d[^，]*?)(?:[升降增减变改恢转]|至|到)[^，\d]{0,4}(?P<last>\d[^，]*)"
@@ -163,11 +164,19 @@ def _is_same_amount(one: Quantity, other: Quantity) -> bool:
 
 def _belongs_elsewhere(wanted: Quantity, found: Quantity, source: NormalText) -> bool:
     """Whether the source gives this number to another thing and another number to this thing."""
-    if not found.label or _share_a_pair(wanted.label, found.label):
+    alike = [q for q in source.quantities if q.dimension == found.dimension]
+    if not found.label or _is_one_name(wanted.label, found.label):
         return False
-    return any(
-        _share_a_pair(q.label, wanted.label) and q.dimension == found.dimension for q in source.quantities
-    )
+    if any(_is_one_name(wanted.label, q.label) for q in alike):
+        return True
+    if _share_a_pair(wanted.label, found.label):
+        return False
+    return any(_share_a_pair(q.label, wanted.label) for q in alike)
+
+
+def _is_one_name(one: str, other: str) -> bool:
+    """Whether one name ends with the other: 复查血钾 and 血钾, but not 氧分压 and 二氧化碳分压."""
+    return min(len(one), len(other)) > 1 and (one.endswith(other) or other.endswith(one))
 
 
 def _share_a_pair(one: str, other: str) -> bool:
@@ -185,7 +194,7 @@ def check_levels(claim: NormalText, source: NormalText) -> CheckResult:
         told = _level_pattern().fullmatch(clause)
         if not told or (len(told["level"]) > 1 and told["level"] in source.text):
             continue
-        given = [q.level for q in source.quantities if _is_of(q, told["of"])]
+        given = [q.level for q in source.quantities if _is_one_name(q.label, told["of"])]
         levels = set(given[-1:] if _LAST.search(clause) else given)
         wanted = lexicon().levels[told["level"]]
         if levels and not levels & {wanted, None}:
@@ -193,11 +202,6 @@ def check_levels(claim: NormalText, source: NormalText) -> CheckResult:
         if levels == {wanted}:
             agreeing.append(clause)
     return CheckResult("levels", "agrees" if agreeing else "not_applicable", "，".join(agreeing))
-
-
-def _is_of(quantity: Quantity, measure: str) -> bool:
-    label = quantity.label
-    return len(label) > 1 and (measure.endswith(label) or label.endswith(measure))
 
 
 @cache
@@ -241,21 +245,26 @@ def _is_another_day(clause: str, source: NormalText) -> bool:
 
 
 def _is_number_of_another_day(clause: str, source: NormalText) -> bool:
-    """Whether the clause gives its day a number that stands only in lines of other days."""
+    """Whether the clause gives its day a number that stands only in sentences of other days."""
     told = NormalText(clause)
     if len(told.dates) != 1:
         return False
-    lines = [NormalText(line) for line in source.text.splitlines()]
+    sentences = list(_sentences_with_days(source))
     for quantity in told.quantities:
-        holding = [line for line in lines if any(_is_same_amount(quantity, q) for q in line.quantities)]
-        if holding and all(_is_of_another_day(line, told.dates[0]) for line in holding):
+        holding = [days for held, days in sentences if any(_is_same_amount(quantity, q) for q in held)]
+        if holding and all(days and not any(told.dates[0].agrees_with(d) for d in days) for days in holding):
             return True
     return False
 
 
-def _is_of_another_day(line: NormalText, day: WrittenDate) -> bool:
-    days = (*line.dates, *line.relative_dates)
-    return bool(days) and not any(day.agrees_with(each) for each in days)
+def _sentences_with_days(source: NormalText) -> Iterator[tuple[tuple[Quantity, ...], list[WrittenDate]]]:
+    """The numbers of each sentence with the days that it is of: its own, else those of the one before it in its line."""
+    for line in source.text.splitlines():
+        whole = NormalText(line)
+        days: list[WrittenDate] = []
+        for sentence in map(NormalText, _SENTENCE_END.split(line)):
+            days = list(sentence.dates) or days
+            yield sentence.quantities, [*days, *whole.relative_dates] if days else []
 
 
 def _meant_by(clauses: list[str], source: NormalText) -> list[WrittenDate]:
