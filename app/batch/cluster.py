@@ -25,6 +25,7 @@ from app.settings import Settings, go_offline
 LOCAL = "local"
 _AHEAD_PER_WORKER = 8
 _ATTEMPTS = 2
+_JOIN_ATTEMPTS = 3
 _CONNECT_SECONDS = 5.0
 _LOOPBACK = "127.0.0.1"
 
@@ -70,13 +71,27 @@ def _connected(address: str) -> Iterator[Any]:
         {"_node_ip_address": _LOOPBACK, "include_dashboard": False} if address == LOCAL else {}
     )
     try:
-        ray.init(address=address, configure_logging=False, log_to_driver=False, **place)
-    except (ConnectionError, RuntimeError, ValueError, TimeoutError) as error:
-        raise _unreachable(address, error) from error
-    try:
+        _join(ray, address, **place)
         yield ray
     finally:
         ray.shutdown()
+
+
+def _join(ray: Any, address: str, **place: Any) -> None:  # noqa: ANN401
+    """Connect, and again where the cluster's server for this client died at its start.
+
+    About one in fourteen does: Ray forks it while other threads talk (ray-project/ray, issue 63202).
+    """
+    for attempts_left in reversed(range(_JOIN_ATTEMPTS)):
+        try:
+            ray.init(address=address, configure_logging=False, log_to_driver=False, **place)
+            return
+        except ConnectionAbortedError as error:
+            if not attempts_left:
+                raise _unreachable(address, error) from error
+            ray.shutdown()
+        except (ConnectionError, RuntimeError, ValueError, TimeoutError) as error:
+            raise _unreachable(address, error) from error
 
 
 def _bring_token() -> None:

@@ -8,7 +8,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -128,6 +128,39 @@ def test_a_cluster_does_not_change_the_results(
     for name in REPORTS:
         assert (tmp_path / "here" / name).read_bytes() == (tmp_path / "there" / name).read_bytes()
     assert len((tmp_path / "there" / "results.jsonl").read_bytes().splitlines()) == 5
+
+
+@pytest.mark.parametrize(("deaths", "joins"), [(2, True), (3, False)])
+def test_a_server_that_dies_at_its_start_is_asked_for_again(
+    deaths: int,
+    joins: bool,
+    tmp_path: Path,
+    settings: Settings,
+    cluster: Cluster,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    text_folder(tmp_path / "病历", "甲")
+    die_at_start(monkeypatch, deaths)
+    on_cluster = settings.model_copy(update={"cluster": cluster.client_address})
+    with nullcontext() if joins else pytest.raises(UserError, match="连不上 Ray 集群"):
+        run(tmp_path / "病历", tmp_path / "out", on_cluster)
+    monkeypatch.undo()
+    run(tmp_path / "病历", tmp_path / "again", settings.model_copy(update={"cluster": cluster.address}))
+
+
+def die_at_start(monkeypatch: pytest.MonkeyPatch, times: int) -> None:
+    """Let the first servers that the cluster starts for us be dead when we speak to them."""
+    from ray.util.client.worker import Worker as Client
+
+    left = iter(range(times))
+    really = Client._server_init
+
+    def _server_init(self: Client, *given: object) -> None:
+        if next(left, None) is not None:
+            raise ConnectionAbortedError("Initialization failure from server")
+        really(self, *given)
+
+    monkeypatch.setattr(Client, "_server_init", _server_init)
 
 
 class DeadlySource(Source):
