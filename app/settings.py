@@ -47,6 +47,10 @@ class Settings(BaseSettings):
     model: str = Field(default="qwen2.5-coder-1.5b", description="模型目录中的名称，或 OpenAI 协议服务的网址")
     model_name: str | None = Field(default=None, description="远程服务上的模型名；缺省取服务列出的第一个")
     model_api_key: str = Field(default="EMPTY", description="远程服务的密钥", repr=False)
+    model_adapter: Path | None = Field(
+        default=None,
+        description="内嵌模型判断专科指标的陈述时加用的 LoRA 适配器（GGUF）；缺省不用",
+    )
     model_timeout_seconds: float = Field(default=120.0, gt=0, description="一次模型调用的时限（秒）")
     model_threads: int = Field(
         default_factory=lambda: os.cpu_count() or 1, gt=0, description="内嵌模型的线程数"

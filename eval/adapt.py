@@ -4,9 +4,10 @@ The fact task: a note, one statement of an indicator's condition, 是 or 否. Wh
 log-odds of the two answers at the place where the engines choose between them. Run as a program, reproducibly::
 
     bingli models convert
-    python -m eval.adapt 条目.jsonl --indicators 指标.json --model FOLDER --out 适配器 --minutes 60
+    python -m eval.adapt 条目.jsonl --indicators 指标.json --model FOLDER --out 适配器 --minutes 60 --fold 1
 
-``FOLDER`` is what ``bingli models convert`` names. Needs ``pip install 'bingli[adapt]'``. All statements about a note
+``FOLDER`` is what ``bingli models convert`` names. Without ``--fold`` all indicators are trained on, and nothing is
+measured. Needs ``pip install 'bingli[adapt]'``. All statements about a note
 are read in one go, the note once.
 """
 
@@ -17,7 +18,7 @@ import random
 import re
 import sys
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -36,7 +37,7 @@ _OF_LLAMA = dict(zip(ATTENTION, ("attn_q", "attn_k", "attn_v", "attn_output"), s
 _LORA_TENSOR = re.compile(r"layers\.(?P<layer>\d+)\.self_attn\.(?P<module>\w+)\.lora_(?P<matrix>[AB])\.")
 _LEARNING_RATE = 2e-4
 _PASSES = 3
-_HELD_OUT_EVERY = 3
+FOLDS = 3
 _SEED = 1
 _RESAMPLES = 1000
 _LONGEST_TOKENS = 2048
@@ -89,17 +90,18 @@ def sheets(items: Iterable[LabelledItem], indicators: Indicators) -> Iterator[Sh
             yield sheet
 
 
-def split(asked: Iterable[Sheet]) -> Split:
-    """Hold out every third indicator, by name."""
-    by_group: dict[str, list[Sheet]] = {}
+def split(asked: Iterable[Sheet], held_out: Collection[str]) -> Split:
+    """Part the notes by whether their indicator is held out."""
+    parts = Split([], [])
     for sheet in asked:
-        by_group.setdefault(sheet[0].group, []).append(sheet)
-    names = sorted(by_group)
-    held_out = names[::_HELD_OUT_EVERY]
-    return Split(
-        [sheet for name in names if name not in held_out for sheet in by_group[name]],
-        [sheet for name in held_out for sheet in by_group[name]],
-    )
+        (parts.held_out if sheet[0].group in held_out else parts.train).append(sheet)
+    return parts
+
+
+def unseen_indicators(items: Iterable[LabelledItem], fold: int) -> frozenset[str]:
+    """The indicators that the adapter of a fold (1–3) has not seen: every third by name."""
+    names = sorted({item.indicator for item in items})
+    return frozenset(names[fold - 1 :: FOLDS])
 
 
 def measure(asked: Sequence[Question], log_odds: Sequence[float]) -> Measured:
@@ -209,10 +211,10 @@ class Model:
     def save_adapter(self, folder: Path) -> None:
         """Write the adapter as vLLM loads it (``--enable-lora --lora-modules``), and ``adapter.gguf`` for llama.cpp."""
         self._model.save_pretrained(str(folder))
-        _write_gguf(folder / "adapter.gguf", self._model.state_dict())
+        write_gguf(folder / "adapter.gguf", self._model.state_dict())
 
 
-def _write_gguf(path: Path, tensors: Mapping[str, Any]) -> None:
+def write_gguf(path: Path, tensors: Mapping[str, Any]) -> None:
     """The low-rank matrices in half precision, under the names that llama.cpp gives the layers of Qwen2."""
     import gguf
 
@@ -242,6 +244,11 @@ def _passes(asked: Sequence[Sheet]) -> Iterator[Sheet]:
         yield from order.sample(list(asked), len(asked))
 
 
+def _measured(model: Model, held_out: Sequence[Sheet]) -> dict[str, float] | None:
+    asked = list(chain.from_iterable(held_out))
+    return measure(asked, model.ask(held_out))._asdict() if asked else None
+
+
 def main(arguments: Sequence[str]) -> int:
     """Run the comparison; prints one JSON object."""
     parser = argparse.ArgumentParser(description="训练并评估事实判断的 LoRA 适配器（按指标留出）。")
@@ -250,24 +257,26 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--model", type=Path, required=True, help="safetensors 模型文件夹")
     parser.add_argument("--out", type=Path, required=True, help="写适配器的文件夹")
     parser.add_argument("--minutes", type=float, default=60.0, help="训练至多多少分钟")
+    parser.add_argument(
+        "--fold", type=int, choices=range(1, FOLDS + 1), default=None, help="留出哪三分之一指标"
+    )
     parser.add_argument("--most", type=int, default=None, help="留出部分至多问多少份")
     given = parser.parse_args(arguments)
     go_offline()
     items, indicators = load_items(given.labels), load_indicators(given.indicators)
     require_indicators(items, indicators)
-    parts = split(sheets(items, indicators))
+    unseen = unseen_indicators(items, given.fold) if given.fold else frozenset()
+    parts = split(sheets(items, indicators), unseen)
     held_out = random.Random(_SEED).sample(parts.held_out, len(parts.held_out))[: given.most]  # noqa: S311
     model = Model(given.model)
-    asked = list(chain.from_iterable(held_out))
-    before = measure(asked, model.ask(held_out))
+    before = _measured(model, held_out)
     steps = model.adapt(parts.train, given.minutes * 60)
-    after = measure(asked, model.ask(held_out))
     model.save_adapter(given.out)
     told = {
         "notes": len(parts.train),
         "steps": steps,
-        "before": before._asdict(),
-        "after": after._asdict(),
+        "before": before,
+        "after": _measured(model, held_out),
     }
     sys.stdout.write(f"{json.dumps(told, ensure_ascii=False)}\n")
     return 0

@@ -89,6 +89,10 @@ class MeteredModel(LanguageModel):
         self._add(read, answer.usage.completion_tokens, started)
         return answer
 
+    def adapted(self) -> LanguageModel:
+        """Itself: with an adapter a question takes as many tokens."""
+        return self
+
     def count_tokens(self, text: str) -> int:
         """See ``LanguageModel.count_tokens``."""
         return self._model.count_tokens(text)

@@ -1,5 +1,6 @@
 """One client for every engine: it asks for a constrained answer and reads the confidence along with it."""
 
+import copy
 import json
 import math
 import re
@@ -48,6 +49,14 @@ class ModelFailure(Exception):  # noqa: N818  # the word of the design: a failur
         super().__init__(reason)
         self.kind = kind
         self.reason = reason
+
+
+class Adapter(NamedTuple):
+    """Trained additions to a model's weights: their stable name, and the request fields that switch them on and off."""
+
+    identity: str
+    on: Mapping[str, Any]
+    off: Mapping[str, Any]
 
 
 class Alternative(NamedTuple):
@@ -151,6 +160,7 @@ class LanguageModel:
         extra_fields: Mapping[str, Any] = MappingProxyType({}),
         tokenize: Callable[[str], int] | None = None,
         one_at_a_time: bool = False,
+        adapter: Adapter | None = None,
     ) -> None:
         """Connect to nothing yet.
 
@@ -165,6 +175,7 @@ class LanguageModel:
             extra_fields: what every request to this engine carries besides.
             tokenize: counts the tokens of a text exactly; raises ``OSError`` when it cannot.
             one_at_a_time: queue calls here, where waiting does not count towards the time limit.
+            adapter: what ``adapted`` switches on.
         """
         import openai
         from langchain_openai import ChatOpenAI
@@ -172,7 +183,8 @@ class LanguageModel:
         self.identity = identity
         self.context_tokens = context_tokens
         self._constrain = constrain
-        self._extra_fields = extra_fields
+        self._extra_fields = {**extra_fields, **adapter.off} if adapter else extra_fields
+        self._adapter = adapter
         self._tokenize = tokenize
         self._timeout_seconds = timeout_seconds
         self._turn: AbstractContextManager[object] = threading.Lock() if one_at_a_time else nullcontext()
@@ -190,6 +202,16 @@ class LanguageModel:
             openai_proxy=None,
             http_client=openai.DefaultHttpxClient(trust_env=not is_loopback(base_url)),
         )
+
+    def adapted(self) -> "LanguageModel":
+        """The model as trained to judge statements about a note, where its engine has that adapter; else itself."""
+        if self._adapter is None:
+            return self
+        adapted = copy.copy(self)
+        adapted.identity = f"{self.identity}+{self._adapter.identity}"
+        adapted._extra_fields = {**self._extra_fields, **self._adapter.on}
+        adapted._adapter = None
+        return adapted
 
     def answer(
         self, prompt: Prompt, values: Mapping[str, object], *, schema: Schema | None, max_tokens: int

@@ -10,14 +10,15 @@ from urllib.parse import urlsplit
 import httpx
 
 from app.errors import UserError
-from app.llm.catalogue import ModelSpec, ModelState, model_folder, model_spec, model_state
-from app.llm.client import LanguageModel, Schema, is_loopback, json_schema_format
+from app.llm.catalogue import ModelSpec, ModelState, file_sha256, model_folder, model_spec, model_state
+from app.llm.client import Adapter, LanguageModel, Schema, is_loopback, json_schema_format
 from app.settings import Settings
 
 _LOOPBACK = "127.0.0.1"
 _PROBE_TIMEOUT_SECONDS = 5.0
 _PROMPT_CACHE_MIB = 256  # two full contexts of the default model
 _SILENT = -1
+ADAPTER = "statements"
 # Models that think aloud by default (Qwen3) would spend the answer's tokens on it. Other servers than these, named as
 # they call themselves in their list of models, may refuse a field that they do not know.
 _NO_THINKING = {"chat_template_kwargs": {"enable_thinking": False}}
@@ -41,6 +42,7 @@ class _Remote(NamedTuple):
     model_name: str
     context_tokens: int | None = None
     engine: str = ""
+    parent: str | None = None
 
 
 @contextmanager
@@ -65,6 +67,7 @@ def open_model(settings: Settings) -> Iterator[LanguageModel]:
             constrain=compact_grammar,
             tokenize=_Tokenizer(server),
             one_at_a_time=True,
+            adapter=_own_adapter(settings.model_adapter),
         )
 
 
@@ -78,11 +81,13 @@ def embedded_server(settings: Settings, *, api_key: str, port: int = 0) -> Itera
     """
     spec = model_spec(settings.model)
     path = verified_file(spec, model_folder(settings))
+    if settings.model_adapter and not settings.model_adapter.is_file():
+        raise ModelUnavailable(f"没有适配器文件 {settings.model_adapter}，请检查 BINGLI_MODEL_ADAPTER。")
     try:
         server = _start(spec, path, settings, api_key, port)
     except RuntimeError as error:
         raise ModelUnavailable(
-            f"内嵌引擎无法载入模型 {spec.name}，请检查可用内存，端口是否被占用。"
+            f"内嵌引擎无法载入模型 {spec.name}，请检查可用内存，端口是否被占用，适配器（如有）是否属于该模型。"
         ) from error
     yield EmbeddedServer(spec, server.listening_address, api_key)
     del server
@@ -117,6 +122,19 @@ def verified_file(spec: ModelSpec, folder: Path) -> Path:
     raise ModelUnavailable(f"本机还没有模型 {spec.name}（{path}），请先运行 bingli models pull。")
 
 
+def _loaded_adapter(identity: str, place: int) -> Adapter:
+    """The adapter that llama.cpp has loaded at ``place``.
+
+    Both ways have to be said: a request that does not mention it is answered from what was read with it.
+    """
+    on, off = ({"lora": [{"id": place, "scale": scale}]} for scale in (1.0, 0.0))
+    return Adapter(identity, on, off)
+
+
+def _own_adapter(path: Path | None) -> Adapter | None:
+    return _loaded_adapter(f"{ADAPTER}@{file_sha256(path)[:8]}", 0) if path else None
+
+
 def _start(spec: ModelSpec, path: Path, settings: Settings, api_key: str, port: int) -> Any:  # noqa: ANN401
     import xllamacpp
 
@@ -136,6 +154,11 @@ def _start(spec: ModelSpec, path: Path, settings: Settings, api_key: str, port: 
     parameters.ui = False
     parameters.endpoint_slots = False  # it would show the text of prompts
     parameters.verbosity = _SILENT
+    if settings.model_adapter:
+        adapter = xllamacpp.CommonAdapterLoraInfo()
+        adapter.path = str(settings.model_adapter)
+        adapter.scale = 0.0  # until a request asks for it
+        parameters.lora_adapters = [adapter]
     return xllamacpp.Server(parameters)
 
 
@@ -160,7 +183,8 @@ def _remote_model(settings: Settings) -> LanguageModel:
     base_url = settings.model.rstrip("/")
     if not urlsplit(base_url).path:
         base_url += "/v1"
-    remote = _probe(base_url, settings)
+    models = _served_models(base_url, settings)
+    remote = _chosen(models, base_url, settings)
     return LanguageModel(
         base_url=base_url,
         model_name=remote.model_name,
@@ -170,21 +194,28 @@ def _remote_model(settings: Settings) -> LanguageModel:
         context_tokens=remote.context_tokens,
         constrain=compact_grammar if remote.engine == "llamacpp" else json_schema_format,
         extra_fields=_NO_THINKING if remote.engine in _TAKE_TEMPLATE_FIELDS else {},
+        adapter=_served_adapter(remote, models, base_url, settings),
     )
 
 
-def _probe(base_url: str, settings: Settings) -> _Remote:
-    """What the server says of the model; a server without a list is believed if the settings name one."""
+def _served_models(base_url: str, settings: Settings) -> dict[str, _Remote]:
+    """The models that the server lists."""
     try:
-        with httpx.Client(trust_env=not is_loopback(base_url), timeout=_PROBE_TIMEOUT_SECONDS) as client:
-            response = client.get(
-                f"{base_url}/models", headers={"Authorization": f"Bearer {settings.model_api_key}"}
-            )
+        response = _got(f"{base_url}/models", settings)
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         raise ModelUnavailable(f"模型服务 {base_url} 没有答复，请检查网址和服务是否已启动。") from error
     if response.status_code in (401, 403):
         raise ModelUnavailable(f"模型服务 {base_url} 不接受密钥，请检查 BINGLI_MODEL_API_KEY。")
-    models = _listed_models(response)
+    return _listed_models(response)
+
+
+def _got(url: str, settings: Settings) -> httpx.Response:
+    with httpx.Client(trust_env=not is_loopback(url), timeout=_PROBE_TIMEOUT_SECONDS) as client:
+        return client.get(url, headers={"Authorization": f"Bearer {settings.model_api_key}"})
+
+
+def _chosen(models: dict[str, _Remote], base_url: str, settings: Settings) -> _Remote:
+    """The model that the settings name, or the first; a server without a list is believed if the settings name one."""
     if settings.model_name is not None:
         return models.get(settings.model_name, _Remote(settings.model_name))
     if not models:
@@ -195,11 +226,13 @@ def _probe(base_url: str, settings: Settings) -> _Remote:
 
 
 def _listed_models(response: httpx.Response) -> dict[str, _Remote]:
-    """The listed models by name, with context length and engine as vLLM and llama.cpp give them."""
+    """The listed models by name, with context length, engine and base model as vLLM and llama.cpp give them."""
     try:
         entries = response.raise_for_status().json()["data"]
         return {
-            str(entry["id"]): _Remote(str(entry["id"]), _context_tokens(entry), str(entry.get("owned_by")))
+            str(entry["id"]): _Remote(
+                str(entry["id"]), _context_tokens(entry), str(entry.get("owned_by")), entry.get("parent")
+            )
             for entry in entries
         }
     except (httpx.HTTPStatusError, ValueError, KeyError, TypeError):
@@ -209,3 +242,23 @@ def _listed_models(response: httpx.Response) -> dict[str, _Remote]:
 def _context_tokens(entry: dict[str, Any]) -> int | None:
     length = entry.get("max_model_len") or (entry.get("meta") or {}).get("n_ctx")
     return length if isinstance(length, int) else None
+
+
+def _served_adapter(
+    remote: _Remote, models: dict[str, _Remote], base_url: str, settings: Settings
+) -> Adapter | None:
+    """The adapter as the server has it: a model of its own name on vLLM, a loaded file on llama.cpp."""
+    if remote.engine == "llamacpp":
+        return _adapter_of_llama(base_url, settings)
+    beside = models.get(ADAPTER)
+    is_served = beside is not None and beside.parent == remote.model_name
+    return Adapter(ADAPTER, on={"model": ADAPTER}, off={}) if is_served else None
+
+
+def _adapter_of_llama(base_url: str, settings: Settings) -> Adapter | None:
+    try:
+        loaded = _got(f"{base_url.removesuffix('/v1')}/lora-adapters", settings).raise_for_status().json()
+        places = [each["id"] for each in loaded if Path(each["path"]).stem.endswith(f"-{ADAPTER}")]
+    except (httpx.HTTPError, ValueError, KeyError, TypeError):
+        return None
+    return _loaded_adapter(ADAPTER, places[0]) if places else None

@@ -13,7 +13,7 @@ from typing import NamedTuple, NoReturn
 
 import httpx
 
-from app.llm.engines import ModelUnavailable
+from app.llm.engines import ADAPTER, ModelUnavailable
 from app.llm.vllm_environment import CPU_VARIABLES, is_cpu_build, require_environment
 from app.settings import OFFLINE_ENVIRONMENT
 
@@ -22,6 +22,7 @@ _POLL_SECONDS = 0.25
 _STOP_SECONDS = 20.0
 # Without disable_any_whitespace a model can write white space up to max_tokens (vllm#38696, #54497).
 _STRUCTURED_OUTPUTS = {"backend": "xgrammar", "disable_any_whitespace": True}
+ADAPTER_FOLDER = "adapter"
 _CPU_OPTIONS = ("--enforce-eager", "--dtype", "bfloat16")
 
 
@@ -59,7 +60,8 @@ def vllm_server(
     """Serve the model of ``folder`` on loopback; entered when it is ready, ended with the context.
 
     Args:
-        folder: weights, configuration and tokenizer, as transformers saves them; its name is the model's.
+        folder: weights, configuration and tokenizer, as transformers saves them; its name is the model's. A folder
+            ``adapter`` in it, as peft saves one, is served beside it as ``statements``.
         environment: the virtual environment of vLLM.
         log: what the server prints; overwritten. It holds no prompts.
         api_key: what callers must bring.
@@ -95,7 +97,13 @@ def _command(folder: Path, environment: Path, port: int, context_tokens: int) ->
     }
     pairs = ["--enable-prompt-tokens-details", *(part for pair in options.items() for part in pair)]
     cpu = _CPU_OPTIONS if is_cpu_build(environment) else ()
-    return [str(environment.absolute() / "bin" / "vllm"), "serve", str(folder), *pairs, *cpu]
+    vllm = str(environment.absolute() / "bin" / "vllm")
+    return [vllm, "serve", str(folder), *pairs, *_adapter_options(folder / ADAPTER_FOLDER), *cpu]
+
+
+def _adapter_options(folder: Path) -> tuple[str, ...]:
+    is_there = (folder / "adapter_config.json").is_file()
+    return ("--enable-lora", "--lora-modules", f"{ADAPTER}={folder}") if is_there else ()
 
 
 def _start(command: list[str], environment: Path, log: Path, api_key: str) -> "subprocess.Popen[bytes]":

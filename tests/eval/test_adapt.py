@@ -9,7 +9,7 @@ import pytest
 
 from app.llm.prompts import Message
 from app.qc.specialty.indicator import load_indicators
-from eval.adapt import Model, Question, measure, sheets, split
+from eval.adapt import Model, Question, measure, sheets, split, unseen_indicators
 from eval.facts import LabelledItem
 
 MAKE_MODEL = Path(__file__).parents[1] / "support" / "tiny_model.py"
@@ -55,9 +55,18 @@ def test_every_answered_statement_is_a_question(indicators) -> None:
 
 
 def test_no_indicator_is_on_both_sides() -> None:
-    parts = split((asked(f"指标{number % 7}", is_yes=bool(number % 2)),) for number in range(40))
-    assert {sheet[0].group for sheet in parts.train} == {"指标1", "指标2", "指标4", "指标5"}
-    assert {sheet[0].group for sheet in parts.held_out} == {"指标0", "指标3", "指标6"}
+    given = [(asked(f"指标{number % 7}", is_yes=bool(number % 2)),) for number in range(40)]
+    parts = split(given, {"指标0", "指标3"})
+    assert {sheet[0].group for sheet in parts.held_out} == {"指标0", "指标3"}
+    assert {sheet[0].group for sheet in parts.train} == {f"指标{number}" for number in (1, 2, 4, 5, 6)}
+    assert len(parts.train) + len(parts.held_out) == 40
+    assert split(given, ()) == (given, [])
+
+
+def test_every_indicator_is_unseen_by_one_fold_whether_its_facts_are_labelled_or_not() -> None:
+    items = [item(f"指标{number}", *(["True"] if number != 1 else [])) for number in range(7)]
+    folds = [unseen_indicators(items, fold) for fold in (1, 2, 3)]
+    assert folds == [{"指标0", "指标3", "指标6"}, {"指标1", "指标4"}, {"指标2", "指标5"}]
 
 
 def test_the_measure_by_hand() -> None:

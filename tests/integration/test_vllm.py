@@ -66,6 +66,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     folder = tmp_path_factory.mktemp("vllm")
     model = folder / "tiny"
     subprocess.run([ENVIRONMENT / "bin" / "python", MAKE_MODEL, model], check=True, capture_output=True)
+    give_adapter(model)
     ours = {
         "BINGLI_DATA_DIR": str(folder / "data"),
         "BINGLI_MODEL_API_KEY": KEY,
@@ -98,6 +99,22 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     finally:
         process.terminate()
         process.communicate(timeout=60)
+
+
+def give_adapter(model: Path) -> None:
+    """An adapter as training saves it, with random additions so large that they show."""
+    torch = pytest.importorskip("torch", reason="需要 pip install 'bingli[adapt]'")
+    from safetensors.torch import load_file, save_file
+
+    from eval.adapt import Model
+
+    trained = Model(model)
+    trained.adapt([], seconds=0)
+    trained.save_adapter(model / "adapter")
+    file = model / "adapter" / "adapter_model.safetensors"
+    generator = torch.Generator().manual_seed(3)
+    additions = {name: torch.randn(each.shape, generator=generator) for name, each in load_file(file).items()}
+    save_file(additions, file)
 
 
 @pytest.fixture(scope="module")
@@ -153,6 +170,18 @@ def test_a_closed_answer_without_room_is_truncated(model: LanguageModel) -> None
     with pytest.raises(ModelFailure) as failure:
         ask(model, OBJECT, max_tokens=3)
     assert failure.value.kind == "truncated"
+
+
+def test_the_adapter_answers_beside_the_plain_model(model: LanguageModel) -> None:
+    def chance_of_yes(asked: LanguageModel) -> float:
+        answer = ask(asked, VERDICT)
+        return choice_probabilities(answer, answer.text.index(answer.data), ("是", "否"))["是"]
+
+    adapted = model.adapted()
+    assert adapted.identity == f"{model.identity}+statements"
+    plain = chance_of_yes(model)
+    assert abs(chance_of_yes(adapted) - plain) > 0.05
+    assert chance_of_yes(model) == pytest.approx(plain, abs=0.01)
 
 
 def test_free_text_without_room_is_cut_and_says_so(model: LanguageModel) -> None:

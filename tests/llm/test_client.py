@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from app.llm import client
 from app.llm.client import (
+    Adapter,
     Answer,
     LanguageModel,
     ModelFailure,
@@ -387,3 +388,24 @@ def test_tokens_are_counted_by_the_engine_where_it_can() -> None:
 @pytest.mark.parametrize(("text", "count"), [("", 0), ("血压120/80mmHg", 10), ("低密度脂蛋白", 6)])
 def test_the_estimate_counts_characters_and_half_the_letters(text: str, count: int) -> None:
     assert estimated_tokens(text) == count
+
+
+def test_an_adapter_is_switched_on_and_off_in_every_request() -> None:
+    adapter = Adapter("statements@1a", on={"lora": 1}, off={"lora": 0})
+    with ModelServer(Reply("好")) as server:
+        plain = connected(server.url, extra_fields={"think": False}, adapter=adapter)
+        adapted = plain.adapted()
+        for model in (plain, adapted, plain):
+            model.answer(PROMPT, VALUES, schema=None, max_tokens=5)
+    assert [(request["lora"], request["think"]) for request in server.requests] == [
+        (0, False),
+        (1, False),
+        (0, False),
+    ]
+    assert (plain.identity, adapted.identity) == ("double@test", "double@test+statements@1a")
+    assert adapted.adapted() is adapted
+
+
+def test_a_model_without_an_adapter_is_its_own_adapted_self() -> None:
+    model = connected("http://127.0.0.1:1/v1")
+    assert model.adapted() is model

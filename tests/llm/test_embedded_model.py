@@ -1,17 +1,24 @@
 """The embedded model itself: constrained, confident, cached, and honest about its limits."""
 
+import re
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 
 from app.llm.catalogue import ModelState, model_folder, model_spec, model_state
 from app.llm.client import Answer, LanguageModel, ModelFailure, choice_probabilities
-from app.llm.engines import open_model
+from app.llm.engines import ModelUnavailable, open_model
 from app.llm.prompts import Prompt
+from app.qc.specialty.asking import indicator_prompts
 from app.settings import Settings, load_settings
+from eval.adapt import RANK, write_gguf
 
 pytestmark = pytest.mark.model
+
+LAYERS, HIDDEN_SIZE = 28, 1536  # of the embedded model
 
 SCHEMA = {
     "type": "object",
@@ -35,13 +42,19 @@ RECORD = "[1]患者两天前淋雨后开始咳嗽。\n[2]咳少量白痰，无�
 QUESTION = "这段病史是否写明药物过敏？"
 
 
-@pytest.fixture(scope="module")
-def model() -> Iterator[LanguageModel]:
-    settings = load_settings(model=Settings.model_fields["model"].default)
+@contextmanager
+def open_embedded(**options: object) -> Iterator[LanguageModel]:
+    settings = load_settings(model=Settings.model_fields["model"].default, **options)
     spec = model_spec(settings.model)
     if model_state(spec, model_folder(settings)) is not ModelState.VERIFIED:
         pytest.skip(f"模型 {spec.name} 不在 {model_folder(settings)}，先运行 bingli models pull")
     with open_model(settings) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def model() -> Iterator[LanguageModel]:
+    with open_embedded() as opened:
         yield opened
 
 
@@ -103,6 +116,48 @@ def test_threads_wait_for_their_turn(model: LanguageModel) -> None:
     with ThreadPoolExecutor(2) as pool:
         answers = list(pool.map(lambda _: ask(model).data, range(2)))
     assert answers[0] == answers[1]
+
+
+STATEMENT = {"note": "患者3天前受凉后咳嗽，已行胸部CT检查，未查血常规。", "question": "血常规 = True"}
+
+
+def chance_of_yes(model: LanguageModel) -> float:
+    prompt = indicator_prompts().fact
+    answer = model.answer(prompt, STATEMENT, schema={"enum": ["是", "否"]}, max_tokens=8)
+    return choice_probabilities(answer, answer.text.index(answer.data), ("是", "否"))["是"]
+
+
+def random_adapter(path: Path) -> Path:
+    """Additions to the query of every layer, so large that they show."""
+    torch = pytest.importorskip("torch", reason="需要 pip install 'bingli[adapt]'")
+    generator = torch.Generator().manual_seed(1)
+    shapes = {"A": (RANK, HIDDEN_SIZE), "B": (HIDDEN_SIZE, RANK)}
+    named = {
+        f"layers.{layer}.self_attn.q_proj.lora_{matrix}.weight": torch.randn(shape, generator=generator) / 10
+        for layer in range(LAYERS)
+        for matrix, shape in shapes.items()
+    }
+    write_gguf(path, named)
+    return path
+
+
+def test_an_adapter_answers_when_it_is_asked_for_and_leaves_the_plain_model_alone(tmp_path: Path) -> None:
+    adapter = random_adapter(tmp_path / "a.gguf")
+    with open_embedded(model_adapter=adapter) as model:
+        adapted = model.adapted()
+        assert re.fullmatch(r"qwen2\.5-coder-1\.5b@cc324af0\+statements@[0-9a-f]{8}", adapted.identity)
+        plain, other, again = (chance_of_yes(each) for each in (model, adapted, model))
+    assert again == pytest.approx(plain, abs=0.001)
+    assert abs(other - plain) > 0.05
+
+
+def test_an_adapter_of_another_model_is_not_loaded(tmp_path: Path) -> None:
+    (tmp_path / "a.gguf").write_bytes(b"GGUF" + bytes(100))
+    with (
+        pytest.raises(ModelUnavailable, match="适配器"),
+        open_embedded(model_adapter=tmp_path / "a.gguf"),
+    ):
+        pass
 
 
 def test_tokens_are_counted_exactly(model: LanguageModel) -> None:

@@ -64,6 +64,42 @@ def test_each_engine_is_asked_in_its_own_way(
     assert {name: request[name] for name in request if name == "chat_template_kwargs"} == fields
 
 
+@pytest.mark.parametrize(
+    ("owner", "adapters", "fields"),
+    [
+        ("vllm", ["statements"], ({"model": "double"}, {"model": "statements"})),
+        ("vllm", ["other"], None),
+        (
+            "llamacpp",
+            ["/a/other.gguf", "/a/qwen-statements.gguf"],
+            ({"lora": [{"id": 1, "scale": 0.0}]}, {"lora": [{"id": 1, "scale": 1.0}]}),
+        ),
+        ("llamacpp", ["/a/other.gguf"], None),
+        ("somebody", [], None),
+    ],
+)
+def test_the_adapter_of_a_server_is_found(tmp_path: Path, owner: str, adapters: list[str], fields) -> None:
+    with (
+        ModelServer(Reply("好"), owner=owner, adapters=adapters) as server,
+        open_model(settings(tmp_path, model=server.url)) as model,
+    ):
+        adapted = model.adapted()
+        assert (adapted is model) is (fields is None)
+        for each in (model, adapted):
+            each.answer(PROMPT, {"q": "？"}, schema=None, max_tokens=5)
+    for request, expected in zip(server.requests, fields or ({"model": "double"},) * 2, strict=True):
+        assert request | expected == request
+    if fields:
+        assert adapted.identity == f"{model.identity}+statements"
+
+
+def test_the_list_of_adapters_may_be_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with ModelServer(Reply("好"), owner="llamacpp") as server:
+        monkeypatch.setattr(server, "adapters", [None])
+        with open_model(settings(tmp_path, model=server.url)) as model:
+            assert model.adapted() is model
+
+
 def test_a_server_without_models_is_unavailable(tmp_path: Path) -> None:
     with (
         ModelServer(models=[]) as server,
@@ -118,6 +154,18 @@ def test_a_file_that_the_engine_cannot_load_is_unavailable(
     with pytest.raises(ModelUnavailable, match="无法载入"), open_model(settings(tmp_path)):
         pass
     assert capfd.readouterr() == ("", "")
+
+
+@pytest.fixture
+def has_model(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(engines, "verified_file", lambda spec, folder: tmp_path / "model.gguf")
+
+
+@pytest.mark.usefixtures("has_model")
+def test_an_adapter_that_is_not_there_is_named_with_the_setting(tmp_path: Path) -> None:
+    given = settings(tmp_path, model_adapter=tmp_path / "我的.gguf")
+    with pytest.raises(ModelUnavailable, match=r"我的\.gguf.*BINGLI_MODEL_ADAPTER"), open_model(given):
+        pass
 
 
 def test_the_compact_grammar_allows_no_white_space() -> None:

@@ -99,6 +99,20 @@ def test_the_server_is_told_everything_and_nothing_is_fetched(
     assert "k1" not in arguments
 
 
+@pytest.mark.parametrize("has_adapter", [True, False])
+def test_an_adapter_in_the_models_folder_is_served_beside_it(
+    tmp_path: Path, folder: Path, has_adapter: bool
+) -> None:
+    (folder / "adapter").mkdir()
+    if has_adapter:
+        (folder / "adapter" / "adapter_config.json").write_text("{}")
+    with serve(tmp_path, folder, READY) as server:
+        arguments, _ = seen(server.url)
+    assert ("--enable-lora" in arguments) is has_adapter
+    if has_adapter:
+        assert option(arguments, "--lora-modules") == f"statements={folder / 'adapter'}"
+
+
 def test_a_build_for_other_devices_gets_no_cpu_options(tmp_path: Path, folder: Path) -> None:
     with serve(tmp_path, folder, READY, cpu=False) as server:
         arguments, variables = seen(server.url)

@@ -67,11 +67,13 @@ class ModelServer:
         models: Sequence[str] = ("double",),
         api_key: str | None = None,
         owner: str = "double",
+        adapters: Sequence[str] = (),
     ):
         self.requests: list[dict[str, Any]] = []
         self.models = list(models)
         self.api_key = api_key
         self.owner = owner
+        self.adapters = list(adapters)
         self._script = script
         self._lock = threading.Lock()
         self._closing = threading.Event()
@@ -117,8 +119,19 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         if not self._is_authorised():
             return
-        models = [{"id": name, "owned_by": self.double.owner} for name in self.double.models]
-        self._send(200, json.dumps({"object": "list", "data": models}))
+        body = self._adapter_files() if self.path == "/lora-adapters" else self._models()
+        self._send(200, json.dumps(body))
+
+    def _adapter_files(self) -> list[dict[str, Any]]:
+        """As llama.cpp lists the files it has loaded."""
+        return [{"id": i, "path": name, "scale": 0.0} for i, name in enumerate(self.double.adapters)]
+
+    def _models(self) -> dict[str, Any]:
+        """As vLLM lists models, and behind them the adapters of the first."""
+        owner = {"owned_by": self.double.owner}
+        models = [{"id": name, "parent": None, **owner} for name in self.double.models]
+        adapted = [{"id": name, "parent": self.double.models[0], **owner} for name in self.double.adapters]
+        return {"object": "list", "data": models + adapted}
 
     def do_POST(self) -> None:
         request = json.loads(self.rfile.read(int(self.headers["Content-Length"])))

@@ -122,7 +122,7 @@ def test_spans_lie_in_order_in_the_text(text: str) -> None:
         assert 0 <= span.start < span.end <= len(text)
 
 
-@pytest.mark.timeout(10)
+@pytest.mark.timeout(60)
 @pytest.mark.parametrize("piece", ["1", "*", "1*", "1.", "1-", "3×", "T ", "T：", "BP/", "血压", "次", "1 "])
 def test_long_repetitions_take_linear_time(piece: str) -> None:
     text = piece * 20_000

@@ -258,7 +258,7 @@ def test_sections_lie_in_order_in_the_text(text: str, kind: DocumentType) -> Non
         assert first.heading == second.heading or first.body.end <= second.heading.start
 
 
-@pytest.mark.timeout(10)
+@pytest.mark.timeout(60)
 @pytest.mark.parametrize("piece", ["主", "主 ", "主诉", "（", "1.", "：", "【", "*", "一、", "\n ", "主诉："])
 def test_long_repetitions_take_linear_time(piece: str) -> None:
     split_sections(piece * 20_000)

@@ -61,7 +61,7 @@ def test_sentences_lie_in_order_in_the_text_and_leave_nothing_out(text: str) -> 
     assert "".join("".join(s.quote.split()) for s in found) == "".join(text.split())
 
 
-@pytest.mark.timeout(10)
+@pytest.mark.timeout(60)
 @pytest.mark.parametrize("piece", ["（", "（）", "字", "，", "（，", "1.", "“", "1,", "。", "【】，"])
 def test_long_repetitions_take_linear_time(piece: str) -> None:
     split_sentences(piece * 20_000)
