@@ -209,9 +209,9 @@ class Model:
         return steps
 
     def save_adapter(self, folder: Path) -> None:
-        """Write the adapter as vLLM loads it (``--enable-lora --lora-modules``), and ``adapter.gguf`` for llama.cpp."""
+        """Write the adapter as vLLM loads it (``--enable-lora --lora-modules``), and ``statements.gguf`` for llama.cpp."""
         self._model.save_pretrained(str(folder))
-        write_gguf(folder / "adapter.gguf", self._model.state_dict())
+        write_gguf(folder / "statements.gguf", self._model.state_dict())
 
 
 def write_gguf(path: Path, tensors: Mapping[str, Any]) -> None:

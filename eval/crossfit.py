@@ -35,7 +35,7 @@ def unseen_by_fold(
 ) -> Iterator[tuple[Path, list[LabelledItem]]]:
     """The adapters that are there, each with the items of the indicators that it was not trained on."""
     for fold in range(1, FOLDS + 1):
-        adapter = adapters / str(fold) / "adapter.gguf"
+        adapter = adapters / str(fold) / "statements.gguf"
         if adapter.is_file():
             unseen = unseen_indicators(items, fold)
             yield adapter, [item for item in items if item.indicator in unseen]

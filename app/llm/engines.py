@@ -258,7 +258,7 @@ def _served_adapter(
 def _adapter_of_llama(base_url: str, settings: Settings) -> Adapter | None:
     try:
         loaded = _got(f"{base_url.removesuffix('/v1')}/lora-adapters", settings).raise_for_status().json()
-        places = [each["id"] for each in loaded if Path(each["path"]).stem.endswith(f"-{ADAPTER}")]
+        places = [each["id"] for each in loaded if Path(each["path"]).stem == ADAPTER]
     except (httpx.HTTPError, ValueError, KeyError, TypeError):
         return None
     return _loaded_adapter(ADAPTER, places[0]) if places else None

@@ -22,7 +22,7 @@ _POLL_SECONDS = 0.25
 _STOP_SECONDS = 20.0
 # Without disable_any_whitespace a model can write white space up to max_tokens (vllm#38696, #54497).
 _STRUCTURED_OUTPUTS = {"backend": "xgrammar", "disable_any_whitespace": True}
-ADAPTER_FOLDER = "adapter"
+_ADAPTER_FOLDER = "adapter"
 _CPU_OPTIONS = ("--enforce-eager", "--dtype", "bfloat16")
 
 
@@ -98,7 +98,7 @@ def _command(folder: Path, environment: Path, port: int, context_tokens: int) ->
     pairs = ["--enable-prompt-tokens-details", *(part for pair in options.items() for part in pair)]
     cpu = _CPU_OPTIONS if is_cpu_build(environment) else ()
     vllm = str(environment.absolute() / "bin" / "vllm")
-    return [vllm, "serve", str(folder), *pairs, *_adapter_options(folder / ADAPTER_FOLDER), *cpu]
+    return [vllm, "serve", str(folder), *pairs, *_adapter_options(folder / _ADAPTER_FOLDER), *cpu]
 
 
 def _adapter_options(folder: Path) -> tuple[str, ...]:

@@ -111,7 +111,7 @@ def test_an_adapter_learns_and_is_saved(tiny: Path, tmp_path: Path) -> None:
     model.save_adapter(tmp_path)
     assert json.loads((tmp_path / "adapter_config.json").read_text())["r"] == 8
     assert (tmp_path / "adapter_model.safetensors").stat().st_size < 100_000
-    shapes = {each.name: tuple(each.shape) for each in GGUFReader(tmp_path / "adapter.gguf").tensors}
+    shapes = {each.name: tuple(each.shape) for each in GGUFReader(tmp_path / "statements.gguf").tensors}
     assert len(shapes) == 2 * 4 * 2  # layers, modules, matrices
     assert shapes["blk.1.attn_q.weight.lora_a"] == (64, 8)  # GGUF names the fastest dimension first
     assert shapes["blk.1.attn_q.weight.lora_b"] == (8, 64)

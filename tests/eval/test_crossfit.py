@@ -41,7 +41,7 @@ def labels(tmp_path: Path) -> Path:
 def give_adapters(folder: Path, *folds: int) -> None:
     for fold in folds:
         (folder / str(fold)).mkdir(parents=True)
-        (folder / str(fold) / "adapter.gguf").write_bytes(b"")
+        (folder / str(fold) / "statements.gguf").write_bytes(b"")
 
 
 def test_every_item_is_of_one_fold(tmp_path: Path, labels: Path) -> None:
@@ -54,7 +54,7 @@ def test_every_item_is_of_one_fold(tmp_path: Path, labels: Path) -> None:
 def test_a_fold_without_an_adapter_is_left_out(tmp_path: Path, labels: Path) -> None:
     give_adapters(tmp_path, 2)
     ((adapter, unseen),) = unseen_by_fold(load_items(labels), tmp_path)
-    assert adapter == tmp_path / "2" / "adapter.gguf"
+    assert adapter == tmp_path / "2" / "statements.gguf"
     assert {each.indicator for each in unseen} == {"指标1", "指标4"}
 
 

@@ -71,7 +71,7 @@ def test_each_engine_is_asked_in_its_own_way(
         ("vllm", ["other"], None),
         (
             "llamacpp",
-            ["/a/other.gguf", "/a/qwen-statements.gguf"],
+            ["/a/other.gguf", "/a/statements.gguf"],
             ({"lora": [{"id": 1, "scale": 0.0}]}, {"lora": [{"id": 1, "scale": 1.0}]}),
         ),
         ("llamacpp", ["/a/other.gguf"], None),
