@@ -49,7 +49,13 @@ _CHANGE = re.compile(
 _LAST = re.compile("复查|出院|末次|目前|现")
 _SIDES = ("左", "右")
 _BOTH_SIDES = ("双侧", "双")
-_SIDE_WORD = re.compile("左|右|双侧|双(?=[下上肺肾眼耳膝手足肢])")
+_SIDE_WORD = re.compile(
+    "左(?!氧氟|旋|乙拉|卡尼|甲状腺素|西孟旦|西替|炔)|右(?!旋|佐匹|美托|美沙)|双侧|双(?=[下上肺肾眼耳膝手足肢])"
+)
+_PLACE = 3
+"""Characters after a side from which two places are surely one: 右下肢骨折 is told of no 左下肢骨折."""
+_ALLERGY = re.compile("(?<!抗)过敏(?!性|原)")
+_ALLERGEN = re.compile("对(?P<substance>[^，]{1,20}?)(?:类|类药物|药物)?过敏")
 
 
 class CheckResult(NamedTuple):
@@ -367,20 +373,22 @@ def check_laterality(claim: NormalText, source: NormalText) -> CheckResult:
 
 
 def _after(text: str, at: int) -> str:
-    found = re.match(r"侧?([\u4e00-\u9fa5]{1,3})", text[at:])
+    found = re.match(r"侧?([\u4e00-\u9fa5]{1,6})", text[at:])
     return found[1] if found else ""
 
 
 def _check_side(side: str, part: str, source: NormalText) -> CheckResult:
     about = side + part
     wanted = "双" if side in _BOTH_SIDES else side
-    said = [
-        "双" if m[0] in _BOTH_SIDES else m[0]
+    told = [
+        ("双" if m[0] in _BOTH_SIDES else m[0], _after(source.text, m.end()))
         for m in _SIDE_WORD.finditer(source.text)
-        if _is_same_part(part, _after(source.text, m.end()))
     ]
-    if not said:
-        said = ["双" if m[0] in _BOTH_SIDES else m[0] for m in _SIDE_WORD.finditer(source.text)]
+    said = (
+        [each for each, other in told if len(part) >= _PLACE and other.startswith(part[:_PLACE])]
+        or [each for each, other in told if _is_same_part(part, other)]
+        or [each for each, _ in told]
+    )
     covered = (
         wanted in said
         or (wanted in _SIDES and "双" in said)
@@ -406,7 +414,33 @@ def _is_same_part(one: str, other: str) -> bool:
 
 def check_negation(claim: NormalText, source: NormalText) -> CheckResult:
     """What the claim says is there and the sources say is not, and the reverse."""
-    return _worst("negation", (r for a in claim.assertions if (r := _check_assertion(a, source)) is not None))
+    results = [r for a in claim.assertions if (r := _check_assertion(a, source)) is not None]
+    turned = [c for c in claim.clauses if _is_turned(c, source.text)]
+    turned += [c for c in source.clauses if _is_turned(c, claim.text)]
+    turned += [c for c in claim.clauses if _is_other_allergy(c, source)]
+    return _worst("negation", [*results, *(CheckResult("negation", "contradicts", c) for c in turned)])
+
+
+def _is_turned(clause: str, other: str) -> bool:
+    """Whether the clause has a 不 inside a phrase that the other text has without it (压之不褪色, 压之褪色)."""
+    for m in re.finditer("(?<=..)不(?=..)", clause):
+        before, after = clause[m.start() - 2 : m.start()], clause[m.end() : m.end() + 2]
+        if before + after in other and f"{before}不{after}" not in other:
+            return True
+    return False
+
+
+def _is_other_allergy(clause: str, source: NormalText) -> bool:
+    """Whether the clause denies allergies to drugs that the sources tell of, or tells of one to another substance."""
+    if not _ALLERGY.search(clause):
+        return False
+    negation = lexicon().negation
+    told = "，".join(c for c in source.clauses if _ALLERGY.search(c) and not negation.search(c))
+    if negation.search(clause):
+        return "食物" not in clause and not named_drugs(clause) and bool(named_drugs(told))
+    named = _ALLERGEN.search(clause)
+    substances = named["substance"].split("、") if named else []
+    return bool(told) and any(each not in told and each in source.text for each in substances)
 
 
 def _check_assertion(wanted: Assertion, source: NormalText) -> CheckResult | None:
@@ -449,8 +483,15 @@ def check_opposites(claim: NormalText, source: NormalText) -> CheckResult:
                     source,
                 )
                 for m in pattern.finditer(clause)
+                if not (lexicon().stopping.search(m[0]) and _is_stopped(clause, source))
             ]
     return _worst("opposites", results)
+
+
+def _is_stopped(clause: str, source: NormalText) -> bool:
+    """Whether the sources stop a drug of the clause, in whatever words (将甲改为乙)."""
+    named = named_drugs(clause)
+    return any(stops and drug.is_same(own) for drug, stops in stopped_drugs(source.text) for own in named)
 
 
 def _check_opposite(

@@ -6,6 +6,7 @@ Texts are in comparable form (``normalise``): brands are generic names already.
 import re
 from collections.abc import Iterator
 from functools import lru_cache
+from itertools import zip_longest
 from typing import NamedTuple
 
 from app.drafting.normal import lexicon
@@ -72,6 +73,7 @@ def _named(text: str, match: re.Match[str], *, is_listed: bool) -> NamedDrug:
 
 _STRETCH_END = re.compile("[。;；\n]")
 _PART = re.compile("[^,，、]+")
+_REPLACED = re.compile("[改换][为成用服予]$")
 
 
 def stopped_drugs(text: str) -> tuple[tuple[NamedDrug, bool], ...]:
@@ -88,10 +90,13 @@ def _told_in(stretch: str) -> Iterator[tuple[NamedDrug, bool]]:
     for part in _PART.findall(stretch):
         drugs, at = named_drugs(part), 0
         goes_on = goes_on and bool(drugs)
-        for drug in drugs:
+        for drug, following in zip_longest(drugs, drugs[1:]):
             goes_on = next(reversed(_verbs(part[at : drug.start])), goes_on)
             at = drug.end
-            yield drug, next(iter(_verbs(part[at:])), goes_on) if drug == drugs[-1] else goes_on
+            if following is None:
+                yield drug, next(iter(_verbs(part[at:])), goes_on)
+            else:
+                yield drug, goes_on or _REPLACED.search(part[at : following.start]) is not None
         goes_on = next(reversed(_verbs(part[at:])), goes_on)
 
 
