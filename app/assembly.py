@@ -91,7 +91,7 @@ def open_checker(
         if model:
             cache = stack.enter_context(ContentCache(settings.data_dir / ANSWER_CACHE))
             indicator_cache = stack.enter_context(ContentCache(settings.data_dir / INDICATOR_CACHE))
-            asker = Asker(model.adapted(), indicator_prompts(), indicator_cache)
+            asker = Asker(model, indicator_prompts(), indicator_cache)
         catalogue = whole_catalogue(settings, asker)
         answerer = FactAnswerer(catalogue.facts, model, fact_prompts(), cache)
         yield Checker(

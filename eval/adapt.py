@@ -26,12 +26,13 @@ from typing import Any, NamedTuple
 from app.llm.prompts import Message
 from app.qc.facts.answering import NO, YES
 from app.qc.specialty.asking import indicator_prompts
-from app.qc.specialty.indicator import Indicators, load_indicators
+from app.qc.specialty.indicator import Indicators
 from app.qc.specialty.judging import IndicatorJudge
 from app.settings import go_offline
-from eval.facts import LabelledItem, fact_labels, load_items, require_indicators
+from eval.facts import LabelledItem, fact_labels, load_labelled
 
 RANK = 8
+_ALPHA = 2 * RANK
 ATTENTION = ("q_proj", "k_proj", "v_proj", "o_proj")
 _OF_LLAMA = dict(zip(ATTENTION, ("attn_q", "attn_k", "attn_v", "attn_output"), strict=True))
 _LORA_TENSOR = re.compile(r"layers\.(?P<layer>\d+)\.self_attn\.(?P<module>\w+)\.lora_(?P<matrix>[AB])\.")
@@ -187,7 +188,7 @@ class Model:
 
         torch.manual_seed(_SEED)
         settings = peft.LoraConfig(
-            r=RANK, lora_alpha=2 * RANK, target_modules=list(ATTENTION), task_type="CAUSAL_LM"
+            r=RANK, lora_alpha=_ALPHA, target_modules=list(ATTENTION), task_type="CAUSAL_LM"
         )
         self._model = peft.get_peft_model(self._model, settings)
         self._model.train()
@@ -221,7 +222,7 @@ def write_gguf(path: Path, tensors: Mapping[str, Any]) -> None:
     file = gguf.GGUFWriter(path, "qwen2")
     file.add_string("general.type", "adapter")
     file.add_string("adapter.type", "lora")
-    file.add_float32("adapter.lora.alpha", 2.0 * RANK)
+    file.add_float32("adapter.lora.alpha", _ALPHA)
     for name, tensor in tensors.items():
         if found := _LORA_TENSOR.search(name):
             own = f"blk.{found['layer']}.{_OF_LLAMA[found['module']]}.weight.lora_{found['matrix'].lower()}"
@@ -263,8 +264,7 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--most", type=int, default=None, help="留出部分至多问多少份")
     given = parser.parse_args(arguments)
     go_offline()
-    items, indicators = load_items(given.labels), load_indicators(given.indicators)
-    require_indicators(items, indicators)
+    items, indicators = load_labelled(given.labels, given.indicators)
     unseen = unseen_indicators(items, given.fold) if given.fold else frozenset()
     parts = split(sheets(items, indicators), unseen)
     held_out = random.Random(_SEED).sample(parts.held_out, len(parts.held_out))[: given.most]  # noqa: S311

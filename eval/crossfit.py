@@ -20,14 +20,13 @@ from typing import Any
 
 from app.qc.calibration import Calibration, store_calibration
 from app.qc.specialty.fitting import Example, calibrate
-from app.qc.specialty.indicator import Indicators, load_indicators
+from app.qc.specialty.indicator import Indicators
 from app.qc.specialty.judging import DETECTORS, WITH_MODEL
 from app.qc.specialty.opening import open_judge
 from app.records.model import CHINA_TIME
 from app.settings import Settings, go_offline, load_settings
 from eval.adapt import FOLDS, unseen_indicators
-from eval.facts import LabelledItem, examples, is_usable, load_items, require_indicators
-from eval.intervals import wilson
+from eval.facts import LabelledItem, accuracy, examples, is_usable, load_labelled
 
 
 def unseen_by_fold(
@@ -71,8 +70,7 @@ def main(arguments: Sequence[str]) -> int:
     given = parser.parse_args(arguments)
     go_offline()
     settings = load_settings()
-    items, indicators = load_items(given.labels), load_indicators(given.indicators)
-    require_indicators(items, indicators)
+    items, indicators = load_labelled(given.labels, given.indicators)
     folds = list(unseen_by_fold(items, given.adapters))
     asked = [item for _, unseen in folds for item in unseen]
     adapted = [
@@ -91,12 +89,9 @@ def main(arguments: Sequence[str]) -> int:
 
 def _told(calibration: Calibration) -> dict[str, Any]:
     scores = calibration.cross_validated
-    interval = wilson(scores.right, scores.n)
     return {
-        "n": scores.n,
+        **accuracy(scores.right, scores.n),
         "indicators": calibration.groups,
-        "accuracy": round(scores.right / scores.n, 4),
-        "interval": [round(interval.low, 4), round(interval.high, 4)],
         "fact_accuracy": round(scores.fact_right / scores.fact_n, 4),
         "fact_n": scores.fact_n,
     }

@@ -12,7 +12,7 @@ from app.qc.calibration import require_enough
 from app.qc.logic import Truth
 from app.qc.specialty.conditions import Statement
 from app.qc.specialty.fitting import Example, cross_validate
-from app.qc.specialty.indicator import Indicators
+from app.qc.specialty.indicator import Indicators, load_indicators
 from app.qc.specialty.judging import IndicatorJudge
 from eval.intervals import clustered, wilson
 from eval.labelled import Shape, parsed, validated
@@ -101,15 +101,27 @@ def load_items(path: Path) -> tuple[LabelledItem, ...]:
     return validated(path, whole if isinstance(whole, list) else [whole], LabelledItem, _SHAPE)
 
 
-def require_indicators(items: Iterable[LabelledItem], indicators: Indicators) -> None:
-    """Check that every item's indicator is defined.
+def load_labelled(labels: Path, indicators: Path) -> tuple[tuple[LabelledItem, ...], Indicators]:
+    """Read labelled items and the indicators that they are judged by.
 
     Raises:
-        UserError: one is not.
+        UserError: a file cannot be read or is not of its format, or an item's indicator is not defined.
     """
-    missing = next((item.indicator for item in items if item.indicator not in indicators), None)
+    items, defined = load_items(labels), load_indicators(indicators)
+    missing = next((item.indicator for item in items if item.indicator not in defined), None)
     if missing is not None:
         raise UserError(f"指标文件中没有“{missing}”，请用 --indicators 给出包含它的指标文件。")
+    return items, defined
+
+
+def accuracy(right: int, n: int) -> dict[str, Any]:
+    """The share judged right with its interval, as printed: rounded to four digits."""
+    interval = wilson(right, n)
+    return {
+        "n": n,
+        "accuracy": _share(right, n),
+        "interval": [round(interval.low, 4), round(interval.high, 4)],
+    }
 
 
 def judge(judge_of: IndicatorJudge, items: Iterable[LabelledItem]) -> Iterator[Judged]:
@@ -183,13 +195,7 @@ def fact_labels(item: LabelledItem, statements: Sequence[Statement]) -> Mapping[
 
 def _scores(judged: Sequence[Judged]) -> dict[str, Any]:
     right = sum(each.value is each.item.is_yes for each in judged)
-    interval = wilson(right, len(judged))
-    return {
-        "n": len(judged),
-        "accuracy": _share(right, len(judged)),
-        "interval": [round(interval.low, 4), round(interval.high, 4)],
-        "undetermined": sum(each.value is None for each in judged),
-    }
+    return {**accuracy(right, len(judged)), "undetermined": sum(each.value is None for each in judged)}
 
 
 def _confusion(judged: Sequence[Judged]) -> dict[str, int]:

@@ -82,16 +82,14 @@ def _join(ray: Any, address: str, **place: Any) -> None:  # noqa: ANN401
 
     About one in fourteen does: Ray forks it while other threads talk (ray-project/ray, issue 63202).
     """
-    for attempts_left in reversed(range(_JOIN_ATTEMPTS)):
+    for attempt in range(1, _JOIN_ATTEMPTS + 1):
         try:
             ray.init(address=address, configure_logging=False, log_to_driver=False, **place)
             return
-        except ConnectionAbortedError as error:
-            if not attempts_left:
+        except (ConnectionError, RuntimeError, ValueError, TimeoutError) as error:
+            if attempt == _JOIN_ATTEMPTS or not isinstance(error, ConnectionAbortedError):
                 raise _unreachable(address, error) from error
             ray.shutdown()
-        except (ConnectionError, RuntimeError, ValueError, TimeoutError) as error:
-            raise _unreachable(address, error) from error
 
 
 def _bring_token() -> None:

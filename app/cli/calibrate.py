@@ -87,14 +87,12 @@ def _calibrate_indicators(
 
     from app.qc.calibration import store_calibration
     from app.qc.specialty.fitting import calibrate as fit
-    from app.qc.specialty.indicator import load_indicators
     from app.qc.specialty.judging import DETECTORS, WITH_MODEL
     from app.qc.specialty.opening import open_judge
     from app.records.model import CHINA_TIME
-    from eval.facts import examples, is_usable, load_items, require_indicators
+    from eval.facts import examples, is_usable, load_labelled
 
-    items, defined = load_items(labels), load_indicators(indicators)
-    require_indicators(items, defined)
+    items, defined = load_labelled(labels, indicators)
     with open_judge(settings, defined, use_model=use_model) as judge:
         learnt = list(with_progress(examples(judge, items), "读取", len(items)))
         usable = [each for each in learnt if is_usable(judge, each)]

@@ -56,13 +56,11 @@ def evaluate_facts(
     """
     import json
 
-    from app.qc.specialty.indicator import load_indicators
     from app.qc.specialty.opening import open_judge
     from app.settings import load_settings
-    from eval.facts import Evaluation, judge, judge_unseen, load_items, require_indicators
+    from eval.facts import Evaluation, judge, judge_unseen, load_labelled
 
-    items, defined = load_items(file), load_indicators(indicators)
-    require_indicators(items, defined)
+    items, defined = load_labelled(file, indicators)
     if folds is not None and leave_indicator_out:
         raise UserError("--folds 与 --leave-indicator-out 只能用一个。")
     with open_judge(load_settings(model=model), defined, use_model=not no_model) as judge_of:

@@ -79,14 +79,23 @@ def _worst(name: CheckName, found: Iterable[CheckResult]) -> CheckResult:
     )
 
 
+def _contradicted(
+    name: CheckName, told: NormalText, known: NormalText, *tests: Callable[[str, NormalText], bool]
+) -> list[CheckResult]:
+    """The clauses of a text of which a test says that the other text speaks against them."""
+    return [
+        CheckResult(name, "contradicts", clause)
+        for is_wrong in tests
+        for clause in told.clauses
+        if is_wrong(clause, known)
+    ]
+
+
 def check_numbers(claim: NormalText, source: NormalText) -> CheckResult:
     """Every number of the claim, with its unit and what it measures."""
     is_about = claim.coverage_by(source) >= SAME_CONTENT
     results = [_check_quantity(quantity, source, is_about) for quantity in claim.quantities]
-    results += [
-        CheckResult("numbers", "contradicts", c) for c in claim.clauses if _is_turned_round(c, source)
-    ]
-    results += [CheckResult("numbers", "contradicts", c) for c in claim.clauses if _is_mispaired(c, source)]
+    results += _contradicted("numbers", claim, source, _is_turned_round, _is_mispaired)
     return _worst("numbers", results)
 
 
@@ -106,11 +115,15 @@ def _is_turned_round(clause: str, source: NormalText) -> bool:
 
 def _is_mispaired(clause: str, source: NormalText) -> bool:
     """Whether the clause joins two numbers (5分钟9分) of which the sources join the first with another of the kind."""
-    told = NormalText(clause).quantities
+    pairs = [
+        (one, other)
+        for one, other in pairwise(NormalText(clause).quantities)
+        if one.dimension and other.dimension and one.dimension != other.dimension
+    ]
+    if not pairs:
+        return False
     items = [NormalText(item).quantities for line in source.clauses for item in line.split("、")]
-    for one, other in pairwise(told):
-        if not one.dimension or not other.dimension or one.dimension == other.dimension:
-            continue
+    for one, other in pairs:
         joined = [item for item in items if any(_is_same_amount(one, q) for q in item)]
         rivals = [q for item in joined for q in item if q.dimension == other.dimension]
         if rivals and not any(_is_same_amount(other, q) for q in rivals):
@@ -228,10 +241,7 @@ def check_dates(claim: NormalText, source: NormalText) -> CheckResult:
         )
         for d in claim.dates
     ]
-    results += [CheckResult("dates", "contradicts", c) for c in claim.clauses if _is_another_day(c, source)]
-    results += [
-        CheckResult("dates", "contradicts", c) for c in claim.clauses if _is_number_of_another_day(c, source)
-    ]
+    results += _contradicted("dates", claim, source, _is_another_day, _is_number_of_another_day)
     results += [
         CheckResult("dates", _present(time in source.clock_times, source.clock_times), time)
         for time in sorted(claim.clock_times)
@@ -253,7 +263,7 @@ def _is_another_day(clause: str, source: NormalText) -> bool:
 def _is_number_of_another_day(clause: str, source: NormalText) -> bool:
     """Whether the clause gives its day a number that stands only in sentences of other days."""
     told = NormalText(clause)
-    if len(told.dates) != 1:
+    if len(told.dates) != 1 or not told.quantities:
         return False
     sentences = list(_sentences_with_days(source))
     for quantity in told.quantities:
@@ -415,17 +425,17 @@ def _is_same_part(one: str, other: str) -> bool:
 def check_negation(claim: NormalText, source: NormalText) -> CheckResult:
     """What the claim says is there and the sources say is not, and the reverse."""
     results = [r for a in claim.assertions if (r := _check_assertion(a, source)) is not None]
-    turned = [c for c in claim.clauses if _is_turned(c, source.text)]
-    turned += [c for c in source.clauses if _is_turned(c, claim.text)]
-    turned += [c for c in claim.clauses if _is_other_allergy(c, source)]
-    return _worst("negation", [*results, *(CheckResult("negation", "contradicts", c) for c in turned)])
+    results += _contradicted("negation", claim, source, _is_turned)
+    results += _contradicted("negation", source, claim, _is_turned)
+    results += _contradicted("negation", claim, source, _is_other_allergy)
+    return _worst("negation", results)
 
 
-def _is_turned(clause: str, other: str) -> bool:
+def _is_turned(clause: str, other: NormalText) -> bool:
     """Whether the clause has a 不 inside a phrase that the other text has without it (压之不褪色, 压之褪色)."""
     for m in re.finditer("(?<=..)不(?=..)", clause):
         before, after = clause[m.start() - 2 : m.start()], clause[m.end() : m.end() + 2]
-        if before + after in other and f"{before}不{after}" not in other:
+        if before + after in other.text and f"{before}不{after}" not in other.text:
             return True
     return False
 

@@ -35,10 +35,10 @@ def indicator_prompts() -> IndicatorPrompts:
 
 
 class Asker:
-    """Asks one model, and remembers its answers in ``cache`` (or nowhere)."""
+    """Asks one model, adapted where it can be, and remembers its answers in ``cache`` (or nowhere)."""
 
     def __init__(self, model: LanguageModel, prompts: IndicatorPrompts, cache: ContentCache | None) -> None:
-        self._model = model
+        self._model = model.adapted()
         self._cache = cache
         self.prompts = prompts
 

@@ -26,5 +26,5 @@ def open_judge(settings: Settings, indicators: Indicators, *, use_model: bool) -
 
             model = stack.enter_context(open_model(settings))
             cache = stack.enter_context(ContentCache(settings.data_dir / ANSWER_CACHE))
-            asker = Asker(model.adapted(), indicator_prompts(), cache)
+            asker = Asker(model, indicator_prompts(), cache)
         yield IndicatorJudge(indicators, asker, calibration_folder(settings))
